@@ -1,0 +1,53 @@
+# The two commands people need are `make scenarios` and `make check`; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+RUN ?= runs/latest
+SEED ?= 1
+CLIENT ?= manager
+COMPARE ?= realtime_py
+
+.PHONY: help setup scenarios check lint types walls test sim lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## build .venv from requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Squall needs Python 3.11 or newer; this is %d.%d. Say PYTHON=python3.12 (or newer)." % sys.version_info[:2] or 0)'
+	@echo "installing the pinned packages into $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+scenarios: $(STAMP) ## storm the client in sim and wire, print the verdicts, write the run folder
+	@rm -rf $(RUN)
+	@$(BIN)/python -m pytest scenarios --client $(CLIENT) --compare $(COMPARE) --seed $(SEED) --report $(RUN)
+
+check: lint types walls test sim ## everything that must hold before a commit
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+walls: $(STAMP)
+	$(BIN)/lint-imports
+
+test: $(STAMP) ## the tests of our own code
+	$(BIN)/python -m pytest tests
+
+sim: $(STAMP) ## the scenarios in virtual time only
+	$(BIN)/python -m pytest scenarios --world sim --seeds 3 --seed $(SEED)
+
+lock: ## pin the dependencies anew (needs uv)
+	uv lock --upgrade
+	uv export --quiet --format requirements-txt --all-extras --all-groups --no-emit-project --no-header -o requirements.lock
+
+clean: ## remove what the commands made
+	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The library: the production connection manager, and what proves it."""

@@ -1,0 +1,1 @@
+"""Clients under test: ours, the bare official ones, and yours."""

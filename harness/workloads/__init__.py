@@ -1,0 +1,1 @@
+"""Traffic, and the final reads that settle what became of it."""

@@ -1,0 +1,1 @@
+"""Where a scenario runs: `sim` in virtual time, `wire` over real sockets."""

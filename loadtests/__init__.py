@@ -1,0 +1,1 @@
+"""Load profiles for many users at once, run by Locust."""

@@ -1,0 +1,1 @@
+"""One failure story a file, each stormed in every world."""

@@ -1,0 +1,1 @@
+"""Tests of our own code; the scenarios test a client's resilience."""
