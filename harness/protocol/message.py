@@ -86,7 +86,6 @@ def check_names(message: Message, sender: Sender) -> Message:
     for name in _CHECKED[sender]:
         value = getattr(message, name)
         if not isinstance(value, _SCALARS):
-            raise MalformedMessage(
-                f"the {name} is {'an object' if isinstance(value, dict) else 'an array'}, not a string"
-            )
+            shape = "object" if isinstance(value, dict) else "array"
+            raise MalformedMessage(f"the {name} is an {shape}, not a string")
     return message
