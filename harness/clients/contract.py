@@ -1,0 +1,46 @@
+"""The contract of a client under test: four methods, and the ops that they speak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Protocol
+
+from harness.history import Op
+
+Listener = Callable[[Op], None]
+
+
+class Client(Protocol):
+    """One realtime client as an application would hold it; `style.md` §5.
+
+    Whatever it does is said in ops (`harness.history`). An adapter translates; it never retries,
+    repairs or hides: what the application would see is what the history must show.
+    """
+
+    async def open(self, url: str, name: str) -> None:
+        """Make the client and let it connect.
+
+        `url` is the base URL with the API key: `ws://host:port/realtime/v1?apikey=KEY`. `name` is
+        the process to sign ops with. An exception is recorded, not fatal: later calls still come.
+        """
+
+    async def invoke(self, op: Op) -> Op:
+        """Do what `op` asks; return it completed as `ok`, `fail` or `info` (nobody knows).
+
+        * `subscribe`: topic. `ok` once the client says that it is joined.
+        * `leave`: topic. `ok` once the client says that it has left.
+        * `broadcast`: topic, id. Sends event `n` with payload `{"id": id, "sender": name}`; `ok`
+          only if the client says that the server took it, `fail` only if it certainly was not sent.
+        * `set_token`: token_id, token. The access token for joins from now on.
+        """
+
+    def on_event(self, listener: Listener) -> None:
+        """Call `listener` with each `joined`, `lost`, `closed` and `received`, as they happen."""
+
+    async def close(self) -> None:
+        """Stop for good."""
+
+
+Maker = Callable[[Random], Client]
+"""Makes one client; draws whatever it needs from the generator it is given."""

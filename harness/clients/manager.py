@@ -1,0 +1,96 @@
+"""Our own connection manager, with its production defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from random import Random
+from typing import Any
+
+from harness.clients.contract import Listener
+from harness.clients.endpoint import split_key
+from harness.history import Op
+from harness.manager import (
+    Channel,
+    ChannelClosed,
+    ChannelConfig,
+    ChannelLost,
+    ConnectionManager,
+    Event,
+    Joined,
+)
+
+
+class Manager:
+    """Speaks the client contract for `harness.manager.ConnectionManager`."""
+
+    make: type[ConnectionManager] = ConnectionManager
+    """What is opened; a planted bug replaces it."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self._listener: Listener = lambda op: None
+        self._channels: dict[str, Channel] = {}
+        self._manager: ConnectionManager | None = None
+        self._name = ""
+
+    async def open(self, url: str, name: str) -> None:
+        """Start the manager; it connects by itself, and for ever."""
+        base, key = split_key(url)
+        self._name = name
+        self._manager = self.make(base, apikey=key, rng=self._rng, on_event=self._event)
+        await self._manager.start()
+
+    def on_event(self, listener: Listener) -> None:
+        """Translate the manager's events into ops."""
+        self._listener = listener
+
+    async def invoke(self, op: Op) -> Op:
+        """Subscribe, leave, broadcast or set_token by the manager's public calls."""
+        call: Callable[[Op], Awaitable[Op]] = getattr(self, f"_{op.f}")
+        return await call(op)
+
+    async def close(self) -> None:
+        """Close the manager."""
+        if self._manager:
+            await self._manager.close()
+
+    async def _subscribe(self, op: Op) -> Op:
+        assert self._manager is not None
+        topic = op.value["topic"]
+        channel = self._manager.subscribe(
+            topic, on_broadcast=partial(self._received, topic), config=ChannelConfig(ack=True)
+        )
+        self._channels[topic] = channel
+        await channel.joined(timeout_s=30)
+        return replace(op, type="ok")
+
+    async def _leave(self, op: Op) -> Op:
+        await self._channels.pop(op.value["topic"]).unsubscribe()
+        return replace(op, type="ok")
+
+    async def _broadcast(self, op: Op) -> Op:
+        payload = {"id": op.value["id"], "sender": self._name}
+        result = await self._channels[op.value["topic"]].broadcast("n", payload)
+        return replace(op, type=_SEND_OPS[result.outcome], error=result.reason or None)
+
+    async def _set_token(self, op: Op) -> Op:
+        assert self._manager is not None
+        self._manager.set_token(op.value["token"])
+        return replace(op, type="ok")
+
+    def _event(self, event: Event) -> None:
+        match event:
+            case Joined(topic=topic):
+                self._emit("joined", topic=topic)
+            case ChannelLost(topic=topic, reason=reason):
+                self._emit("lost", topic=topic, reason=reason)
+            case ChannelClosed(topic=topic, reason=reason):
+                self._emit("closed", topic=topic, reason=reason)
+
+    def _received(self, topic: str, event: str, payload: Any) -> None:
+        self._emit("received", topic=topic, id=payload["id"], sender=payload["sender"])
+
+    def _emit(self, f: str, **value: Any) -> None:
+        self._listener(Op(process=self._name, type="info", f=f, value=value))

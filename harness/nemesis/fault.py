@@ -1,0 +1,50 @@
+"""A fault as data: a name, when it starts, how long it lasts, and its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class BadFault(ValueError):
+    """A fault that does not exist, or with a time or parameter that it cannot have."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Fault:
+    """One thing that goes wrong: `Fault("outage", after_s=5, for_s=20)`.
+
+    `after_s` counts from the moment the clients are in their steady state. A fault with `for_s`
+    is healed that many seconds later; one without happens once, and what it broke stays broken.
+    Everything else is a parameter of the named fault. Raises `BadFault`.
+    """
+
+    name: str
+    after_s: float
+    for_s: float | None
+    parameters: Mapping[str, Any]
+
+    def __init__(
+        self, name: str, *, after_s: float, for_s: float | None = None, **parameters: Any
+    ) -> None:
+        if after_s < 0:
+            raise BadFault(
+                f"fault {name!r}: after_s={after_s} lies before the start; say 0 or more"
+            )
+        if for_s is not None and for_s <= 0:
+            raise BadFault(f"fault {name!r}: for_s={for_s} is no duration; say more than 0")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "after_s", after_s)
+        object.__setattr__(self, "for_s", for_s)
+        object.__setattr__(self, "parameters", parameters)
+
+    @property
+    def ends_s(self) -> float:
+        """When the nemesis acts for the last time on account of this fault."""
+        return self.after_s + (self.for_s or 0.0)
+
+    def __repr__(self) -> str:
+        lasts = "" if self.for_s is None else f", for_s={self.for_s:g}"
+        more = "".join(f", {key}={value!r}" for key, value in self.parameters.items())
+        return f"Fault({self.name!r}, after_s={self.after_s:g}{lasts}{more})"

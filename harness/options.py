@@ -1,0 +1,97 @@
+"""The choices of a scenario run, checked before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.clients.registry import load_client
+from harness.entropy import parse_seed
+
+WORLDS = ("sim", "wire")
+DEFAULT_CLIENT = "manager"
+SEEDS_MAX = 100_000
+
+
+class BadOption(ValueError):
+    """An option that cannot be followed: names it, the rule and the mend."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What `pytest scenarios` was asked to do."""
+
+    worlds: tuple[str, ...] = WORLDS
+    clients: tuple[str, ...] = (DEFAULT_CLIENT,)
+    """Under test: an invalid verdict fails the suite, and they gate."""
+    compare: tuple[str, ...] = ()
+    """Run beside them: judged and reported, never failing the suite."""
+    seed: int = 1
+    seeds: int = 1
+    """How many seeds, from `seed` on, a storm is run with in sim; wire takes the first."""
+    report: Path | None = None
+    long: bool = False
+    toxiproxy: tuple[str, int] | None = None
+
+    def cells(self) -> list[tuple[str, str, int]]:
+        """Each (client, world, seed) that a scenario is run in: quick ones first."""
+        return [
+            (client, world, self.seed + number)
+            for world in self.worlds
+            for client in (*self.clients, *self.compare)
+            for number in range(self.seeds if world == "sim" else 1)
+        ]
+
+
+def read_options(
+    *,
+    worlds: Sequence[str],
+    clients: Sequence[str],
+    compare: Sequence[str],
+    seed: str,
+    seeds: str,
+    report: str | None,
+    long: bool,
+    toxiproxy: str | None,
+) -> Options:
+    """Check and convert a command line. Raises `BadOption`, `UnknownClient`, `BadSeed`."""
+    under_test = _names(clients) or (DEFAULT_CLIENT,)
+    compared = tuple(name for name in _names(compare) if name not in under_test)
+    for name in (*under_test, *compared):
+        load_client(name)
+    return Options(
+        worlds=_worlds(_names(worlds)),
+        clients=under_test,
+        compare=compared,
+        seed=parse_seed(seed),
+        seeds=_count(seeds),
+        report=Path(report) if report else None,
+        long=long,
+        toxiproxy=_address(toxiproxy) if toxiproxy else None,
+    )
+
+
+def _names(said: Sequence[str]) -> tuple[str, ...]:
+    names = [name.strip() for one in said for name in one.split(",")]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _worlds(said: tuple[str, ...]) -> tuple[str, ...]:
+    for name in said:
+        if name not in WORLDS:
+            raise BadOption(f"unknown world {name!r}; known: {', '.join(WORLDS)}")
+    return tuple(name for name in WORLDS if name in said) or WORLDS
+
+
+def _count(said: str) -> int:
+    if not (said.isascii() and said.isdigit() and 1 <= int(said) <= SEEDS_MAX):
+        raise BadOption(f"--seeds {said!r} is not a number of seeds: say 1 to {SEEDS_MAX}")
+    return int(said)
+
+
+def _address(said: str) -> tuple[str, int]:
+    host, _, port = said.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        raise BadOption(f"--toxiproxy {said!r} is not HOST:PORT: say --toxiproxy 127.0.0.1:8474")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,92 @@
+"""Takes down the history of one run as it happens, and knows who has heard what."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from harness.history import Op, Type
+from harness.redact import redact
+from harness.store import HistoryWriter
+
+SECRET_KEYS = frozenset({"token"})
+"""Keys of an op's value that reach the client, but never the history."""
+
+
+class Recorder:
+    """Stamps ops with the run's clock, keeps secrets out, and remembers who has heard what."""
+
+    def __init__(self, writer: HistoryWriter) -> None:
+        self._writer = writer
+        self._now_s: Callable[[], float] = lambda: 0.0
+        self._ids = itertools.count(1)
+        self._ended = False
+        # (client, topic) → the highest number of the source that it has received
+        self._heard: dict[tuple[str, str], int] = {}
+        # (client, topic) → whether the application wants it
+        self._wanted: dict[tuple[str, str], bool] = {}
+
+    def start(self, now_s: Callable[[], float]) -> None:
+        """From here on the clock is the world's."""
+        self._now_s = now_s
+
+    def end(self) -> None:
+        """Nothing that happens from now on belongs to the run."""
+        self._ended = True
+
+    def record(self, op: Op) -> Op:
+        """Stamp an op, write it down, return it stamped."""
+        stamped = replace(
+            op,
+            time_s=self._now_s(),
+            value={key: value for key, value in op.value.items() if key not in SECRET_KEYS},
+            error=redact(op.error) if op.error else None,
+        )
+        if not self._ended:
+            self._writer.append(stamped)
+            if op.f == "received":
+                self._hear(op)
+        return stamped
+
+    def info(self, process: str, f: str, value: Mapping[str, Any]) -> None:
+        """Write down something that merely happened."""
+        self.record(Op(process=process, type="info", f=f, value=value))
+
+    def event(self, op: Op) -> None:
+        """A client's event; its reason may quote what should not be quoted."""
+        reason = op.value.get("reason")
+        if isinstance(reason, str):
+            op = replace(op, value={**op.value, "reason": redact(reason)})
+        self.record(op)
+
+    def invoke(self, process: str, f: str, value: Mapping[str, Any]) -> Op:
+        """Write down that a call begins; its completion carries the same id."""
+        return self.record(Op(process=process, type="invoke", f=f, value=value, id=next(self._ids)))
+
+    def complete(self, op: Op, type: Type, error: str | None = None) -> None:
+        """Write down how a call ended."""
+        self.record(replace(op, type=type, error=error))
+
+    def want(self, client: str, topic: str, wanted: bool) -> None:
+        """The application wants this channel from now on, or no longer."""
+        self._wanted[client, topic] = wanted
+        self.info("run", "wanted", {"client": client, "topic": topic, "wanted": wanted})
+
+    def all_heard(self, since: Mapping[str, int], topics: Iterable[str]) -> bool:
+        """Whether each wanted channel has heard a number at or above its topic's in `since`."""
+        known = dict.fromkeys(topics)
+        return all(
+            self._heard.get((client, topic), -1) >= since[topic]
+            for (client, topic), wanted in self._wanted.items()
+            if wanted and topic in known
+        )
+
+    def _hear(self, op: Op) -> None:
+        if op.value.get("sender") != "source":
+            return
+        key = op.process, str(op.value.get("topic"))
+        number = op.value.get("id")
+        if isinstance(number, int):
+            self._heard[key] = max(self._heard.get(key, -1), number)

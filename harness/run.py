@@ -1,0 +1,318 @@
+"""Runs one scenario in one world: steady state, faults, calm, last round, judgement."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import platform
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from harness.checkers import judge
+from harness.clients.contract import Client, Maker
+from harness.generator import Act, Call, timeline
+from harness.history import Op
+from harness.nemesis import CannotExpress, Heal, strike
+from harness.recorder import Recorder
+from harness.redact import redact
+from harness.scenario import CONNECT_WITHIN_S, Scenario
+from harness.sim import SimDeadlock, VirtualTimeLimit
+from harness.store import Cell, HistoryWriter, Store
+from harness.verdict import Judgement, Outcome, Verdict
+from harness.worlds.world import Env, World, WorldFailed
+
+CALL_WITHIN_S = 40.0
+"""The longest that the runner waits for a client's answer; the op is then `info`."""
+CLOSE_WITHIN_S = 10.0
+HEAL_WITHIN_S = 30.0
+WATCH_EVERY_S = 0.25
+"""How often the runner looks whether every client has recovered."""
+LAST_ROUND_S = 1.0
+"""How long the last messages of the source may travel before the final reads."""
+ARRIVAL_S = 0.02
+"""Clients arrive spread over this much time each, well under any join limit."""
+SENDS_OUTSTANDING_MAX = 100
+"""Broadcasts of one client that may be under way; at the bound it skips a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """What is run: a scenario and the client that must stand it, in a cell of the run folder."""
+
+    cell: Cell
+    scenario: Scenario
+    maker: Maker
+    replay: str = ""
+    """One line that repeats it."""
+    client_version: str = "unknown"
+
+
+def run_storm(storm: Storm, world: World, store: Store | None = None) -> Judgement:
+    """Play the storm, judge its history, and keep both in the store as soon as they are there.
+
+    What keeps a run from being judged (the world broke, the run hung) is an *unknown* verdict that
+    says so; what the world cannot express is *not applicable*. Only an interrupt is raised.
+    """
+    judgement = _play_and_judge(storm, world, store)
+    if store:
+        store.write_judgement(storm.cell, judgement, storm.replay)
+    return judgement
+
+
+def _play_and_judge(storm: Storm, world: World, store: Store | None) -> Judgement:
+    scenario = storm.scenario
+    if scenario.duration_s > world.story_s_max:
+        return _only(
+            Outcome.NOT_APPLICABLE,
+            f"takes up to {scenario.duration_s:.0f} s and {world.name} runs stories of at most "
+            f"{world.story_s_max:.0f} s unless --long is said",
+        )
+    header = scenario.header(
+        storm.cell.scenario, storm.cell.client, storm.cell.world, storm.cell.seed
+    )
+    header = replace(header, versions=versions(storm.client_version))
+    writer = store.open_history(storm.cell, header) if store else HistoryWriter(None, header)
+    recorder = Recorder(writer)
+    try:
+        world.play(lambda env: _Run(env, storm, recorder).tell(), storm.cell.seed, recorder.info)
+    except CannotExpress as error:
+        return _only(Outcome.NOT_APPLICABLE, f"{world.name} cannot express it: {error}")
+    except WorldFailed as error:
+        return _only(Outcome.UNKNOWN, str(error))
+    except (SimDeadlock, VirtualTimeLimit) as error:
+        return _only(Outcome.UNKNOWN, f"the run hung: {error}")
+    except Exception as error:
+        return _only(Outcome.UNKNOWN, f"the run broke: {_words(error)}", traceback.format_exc())
+    finally:
+        writer.close()
+    return judge(writer.history(), scenario.checkers)
+
+
+def versions(client_version: str) -> dict[str, str]:
+    """What took part in a run, for its header."""
+    return {
+        "python": platform.python_version(),
+        "squall": version("squall"),
+        "websockets": version("websockets"),
+        "client": client_version,
+    }
+
+
+def _only(outcome: Outcome, reason: str, trace: str | None = None) -> Judgement:
+    evidence = {"traceback": redact(trace[-400:])} if trace else {}
+    return Judgement({"run": Verdict(outcome, redact(reason), evidence)})
+
+
+def _words(error: BaseException) -> str:
+    return redact(f"{type(error).__name__}: {error}")
+
+
+class _Process:
+    """One client under test, every call of it written down twice."""
+
+    def __init__(self, name: str, client: Client, env: Env, recorder: Recorder) -> None:
+        self.name = name
+        self._client = client
+        self._env = env
+        self._recorder = recorder
+        self._outstanding: dict[asyncio.Task[None], None] = {}
+        client.on_event(recorder.event)
+
+    async def open(self) -> None:
+        op = self._recorder.invoke(self.name, "open", {})
+        await self._complete(op, self._open)
+
+    async def call(self, f: str, value: Mapping[str, object]) -> None:
+        """Make one call; what the application wants changes as the call begins."""
+        if f in ("subscribe", "leave"):
+            self._recorder.want(self.name, str(value["topic"]), f == "subscribe")
+        if f == "set_token":
+            token_id = str(value["token_id"])
+            value = {**value, "token": self._env.levers.server.token(self.name, token_id)}
+        op = replace(self._recorder.invoke(self.name, f, value), value=value)
+        await self._complete(op, lambda: self._client.invoke(op))
+
+    def send(self, topic: str, number: int) -> None:
+        """Broadcast without waiting for the answer."""
+        if len(self._outstanding) >= SENDS_OUTSTANDING_MAX:
+            return
+        task = asyncio.create_task(self.call("broadcast", {"topic": topic, "id": number}))
+        self._outstanding[task] = None
+        task.add_done_callback(lambda done: self._outstanding.pop(done, None))
+
+    async def close(self) -> None:
+        for task in list(self._outstanding):
+            task.cancel()
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await self._client.close()
+
+    async def _open(self) -> Op:
+        await self._client.open(self._env.url(self.name), self.name)
+        return Op(process=self.name, type="ok", f="open")
+
+    async def _complete(self, op: Op, call: Callable[[], Awaitable[Op]]) -> None:
+        try:
+            async with asyncio.timeout(CALL_WITHIN_S):
+                done = await call()
+        except TimeoutError:
+            self._recorder.complete(op, "info", f"no answer within {CALL_WITHIN_S:g} s")
+        except Exception as error:
+            self._recorder.complete(op, "info", _words(error))
+        else:
+            self._recorder.complete(op, done.type, done.error)
+
+
+class _Run:
+    """The course of one run; `tell` is the story that a world plays."""
+
+    def __init__(self, env: Env, storm: Storm, recorder: Recorder) -> None:
+        self._env = env
+        self._scenario = storm.scenario
+        self._workload = storm.scenario.workload
+        self._recorder = recorder
+        recorder.start(env.now_s)
+        self._processes = {
+            name: _Process(name, storm.maker(env.rng(f"client/{name}")), env, recorder)
+            for name in self._workload.names()
+        }
+        self._numbers = {topic: itertools.count(1) for topic in self._workload.topics}
+        self._last = dict.fromkeys(self._workload.topics, 0)
+        self._period_s = self._workload.period_s
+        self._hurry = asyncio.Event()
+        self._heals: dict[str, Heal] = {}
+
+    async def tell(self) -> None:
+        """Steady state, faults, calm, last round, final reads."""
+        background: list[asyncio.Task[None]] = []
+        try:
+            self._phase("steady")
+            await self._arrive()
+            background.append(asyncio.create_task(self._source()))
+            background += [asyncio.create_task(task) for task in self._senders()]
+            self._phase("faults")
+            await self._storm()
+            self._phase("calm")
+            await self._recover()
+            self._phase("final")
+            await _stop(background)
+            await asyncio.sleep(LAST_ROUND_S)
+            members = self._env.levers.server.membership()
+            self._recorder.info("server", "membership", {"members": members})
+            self._phase("end")
+        finally:
+            self._recorder.end()
+            await _stop(background)
+            await self._heal_all()
+            await asyncio.gather(*(process.close() for process in self._processes.values()))
+
+    def _phase(self, phase: str) -> None:
+        self._recorder.info("run", "phase", {"phase": phase})
+
+    async def _arrive(self) -> None:
+        spread_s = ARRIVAL_S * (len(self._processes) - 1)
+        rng = self._env.rng("arrivals")
+
+        async def arrive(process: _Process, after_s: float) -> None:
+            await asyncio.sleep(after_s)
+            await process.open()
+            for topic in self._workload.topics:
+                await process.call("subscribe", {"topic": topic})
+
+        arrivals = [
+            asyncio.create_task(arrive(process, rng.uniform(0, spread_s)))
+            for process in self._processes.values()
+        ]
+        await asyncio.wait(arrivals, timeout=CONNECT_WITHIN_S + spread_s)
+        await _stop(arrivals)
+
+    async def _source(self) -> None:
+        while True:
+            for topic in self._workload.topics:
+                self._publish(topic)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._period_s):
+                    await self._hurry.wait()
+
+    def _publish(self, topic: str) -> None:
+        number = next(self._numbers[topic])
+        self._last[topic] = number
+        op = self._recorder.invoke("source", "broadcast", {"topic": topic, "id": number})
+        self._env.levers.server.publish(topic, "n", {"id": number, "sender": "source"})
+        self._recorder.complete(op, "ok")
+
+    def _senders(self) -> list[Coroutine[Any, Any, None]]:
+        period_s = self._workload.sends_every_s
+        if period_s is None:
+            return []
+        return [self._send(process, period_s) for process in self._processes.values()]
+
+    async def _send(self, process: _Process, period_s: float) -> None:
+        await asyncio.sleep(self._env.rng(f"sends/{process.name}").uniform(0, period_s))
+        for number in itertools.count(1):
+            for topic in self._workload.topics:
+                process.send(topic, number)
+            await asyncio.sleep(period_s)
+
+    async def _storm(self) -> None:
+        """Do what the schedule says, the nemesis and the application side by side."""
+        if self._workload.fault_period_s is not None:
+            self._period_s = self._workload.fault_period_s
+        began_s = self._env.now_s()
+
+        async def at(moment_s: float, act: Callable[[], Awaitable[None]]) -> None:
+            await asyncio.sleep(began_s + moment_s - self._env.now_s())
+            await act()
+
+        async def nemesis() -> None:
+            for act in timeline(self._scenario.faults):
+                await at(act.at_s, partial(self._act, act))
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(nemesis())
+            for call in self._scenario.calls:
+                group.create_task(at(call.at_s, partial(self._call, call)))
+        self._period_s = self._workload.period_s
+        self._hurry.set()
+        await asyncio.sleep(0)
+        self._hurry.clear()
+
+    async def _act(self, act: Act) -> None:
+        value = {"fault": act.fault.name, **act.fault.parameters}
+        op = self._recorder.invoke("nemesis", act.f, value)
+        if act.f == "start":
+            heal = await strike(act.fault, self._env.levers)
+            if heal:
+                self._heals[repr(act.fault)] = heal
+        else:
+            await self._heals.pop(repr(act.fault))()
+        self._recorder.complete(op, "info")
+
+    async def _call(self, call: Call) -> None:
+        await self._processes[call.process].call(call.f, call.value)
+
+    async def _recover(self) -> None:
+        """Wait until each wanted channel hears what is published from now on, or it is too late."""
+        since = {topic: last + 1 for topic, last in self._last.items()}
+        deadline_s = self._env.now_s() + self._scenario.recovery_within_s
+        while not self._recorder.all_heard(since, self._workload.topics):
+            if self._env.now_s() >= deadline_s:
+                break
+            await asyncio.sleep(WATCH_EVERY_S)
+        await asyncio.sleep(self._scenario.settle_s)
+
+    async def _heal_all(self) -> None:
+        for name in list(self._heals):
+            async with asyncio.timeout(HEAL_WITHIN_S):
+                await self._heals.pop(name)()
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,64 @@
+"""A scenario: traffic, what goes wrong, and how soon all must be well again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.checkers import Checker
+from harness.generator import Call, calm_s
+from harness.history import Header
+from harness.nemesis import Fault, check_fault
+from harness.workloads import Broadcast
+
+CONNECT_WITHIN_S = 15.0
+"""How long the first connects and joins of a run may take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One failure story, the same in every world.
+
+    Every checker of `harness.checkers.CHECKERS` judges it; `checkers` adds the story's own. All
+    times are seconds; `after_s` of faults and calls counts from the steady state. Raises `BadFault`
+    for a fault that could not strike.
+    """
+
+    faults: Sequence[Fault] = ()
+    calls: Sequence[Call] = ()
+    workload: Broadcast = field(default_factory=Broadcast)
+    recovery_within_s: float = 45.0
+    """CONV of `failures.md` §0.4: detection 15, back-off cap 20, join 10."""
+    detect_within_s: float = 37.5
+    """TRUTH of `failures.md` §0.4: 1.5 heartbeats of 25 s."""
+    grace_s: float = 0.0
+    settle_s: float = 6.0
+    """How long the traffic goes on after recovery, to see whether it lasts."""
+    checkers: Mapping[str, Checker] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for fault in self.faults:
+            check_fault(fault)
+
+    @property
+    def calm_s(self) -> float:
+        """When, after the steady state, nothing more is done to the clients."""
+        return calm_s(self.faults, self.calls)
+
+    @property
+    def duration_s(self) -> float:
+        """The longest that the story may take after its steady state is reached."""
+        return self.calm_s + self.recovery_within_s + self.settle_s
+
+    def header(self, name: str, client: str, world: str, seed: int) -> Header:
+        """What a history of this story begins with."""
+        return Header(
+            scenario=name,
+            client=client,
+            world=world,
+            seed=seed,
+            clients=self.workload.clients,
+            recovery_within_s=self.recovery_within_s,
+            detect_within_s=self.detect_within_s,
+            grace_s=self.grace_s,
+        )

@@ -1,0 +1,234 @@
+"""The wire world: real time, real sockets, every client behind a Toxiproxy."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, TypeVar
+
+from harness.entropy import substream
+from harness.nemesis import Heal, Levers, Server
+from harness.toxiproxy import EmbeddedToxiproxy, Proxy, Toxiproxy, ToxiproxyError
+from harness.worlds.world import Env, Narrator, ServerMaker, Story, WorldFailed
+
+T = TypeVar("T")
+
+LONGEST_STORY_S = 60.0
+"""A longer story is told only when it is asked for (`--long`)."""
+
+RESET_LASTS_S = 0.75
+"""`reset_peer` strikes at the next data; the source's period is shorter than this."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosts:
+    """Where things listen and how they reach each other; loopback unless told otherwise."""
+
+    bind: str = "127.0.0.1"
+    """The address that each run's server binds."""
+    advertise: str = "127.0.0.1"
+    """The name by which the Toxiproxy reaches that server."""
+    proxy: str = "127.0.0.1"
+    """The name by which a client reaches the Toxiproxy."""
+
+    @property
+    def listen(self) -> str:
+        """The address that a proxy binds on the Toxiproxy's machine."""
+        return "127.0.0.1" if is_loopback(self.proxy) else "0.0.0.0"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own loopback."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class WireWorld:
+    """Runs stories side by side on one real event loop, each with a server and a proxy of its own.
+
+    `toxiproxy` is the address of a real Toxiproxy; without it the embedded one is started as a
+    child process. Both are spoken to over their HTTP API.
+    """
+
+    name = "wire"
+
+    def __init__(
+        self,
+        make_server: ServerMaker,
+        *,
+        toxiproxy: tuple[str, int] | None = None,
+        hosts: Hosts | None = None,
+        story_s_max: float = LONGEST_STORY_S,
+    ) -> None:
+        self.story_s_max = story_s_max
+        self._make_server = make_server
+        self._address = toxiproxy
+        self._hosts = hosts or Hosts(proxy=toxiproxy[0] if toxiproxy else "127.0.0.1")
+        self._numbers = itertools.count(1)
+        self._stack = ExitStack()
+        self._lock = threading.Lock()
+        self._started: tuple[asyncio.AbstractEventLoop, Toxiproxy] | None = None
+
+    def play(self, story: Story[T], seed: int, narrate: Narrator) -> T:
+        """Run a story in real time; several threads may each play one."""
+        loop, toxiproxy = self._start()
+        running = asyncio.run_coroutine_threadsafe(
+            self._main(toxiproxy, story, seed, narrate), loop
+        )
+        return running.result()
+
+    def close(self) -> None:
+        """Cancel what runs, stop the loop, end the embedded Toxiproxy."""
+        with self._lock:
+            self._stack.close()
+            self._started = None
+
+    def _start(self) -> tuple[asyncio.AbstractEventLoop, Toxiproxy]:
+        with self._lock:
+            if self._started is None:
+                toxiproxy = self._connect()
+                self._started = self._start_loop(), toxiproxy
+            return self._started
+
+    def _connect(self) -> Toxiproxy:
+        host, port = self._address or (None, None)
+        try:
+            if host is None or port is None:
+                child = self._stack.enter_context(EmbeddedToxiproxy())
+                host, port = child.host, child.port
+            toxiproxy = Toxiproxy(host, port)
+            toxiproxy.version()
+        except ToxiproxyError as error:
+            raise WorldFailed(
+                f"no Toxiproxy answers at {host}:{port} ({error}); start one there, "
+                "or leave --toxiproxy out to use the embedded one"
+            ) from None
+        return toxiproxy
+
+    def _start_loop(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(_log_unhandled)
+        thread = threading.Thread(target=loop.run_forever, name="squall-wire", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result(timeout=15)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(timeout=5)
+            loop.close()
+
+        self._stack.callback(stop)
+        return loop
+
+    async def _main(self, toxiproxy: Toxiproxy, story: Story[T], seed: int, narrate: Narrator) -> T:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        server = self._make_server(
+            lambda f, value: narrate("server", f, value), time.time, substream(seed, "server")
+        )
+        await server.start(self._hosts.bind, 0)
+        name = f"squall-{os.getpid()}-{next(self._numbers)}"
+        try:
+            proxy = await self._create(toxiproxy, name, server)
+            try:
+                base = f"ws://{self._hosts.proxy}:{proxy.listen.rpartition(':')[2]}/realtime/v1"
+                levers = Levers(ToxiproxyNetwork(proxy, server), server)
+                return await story(
+                    Env(
+                        levers,
+                        lambda client: f"{base}?apikey={server.key(client)}",
+                        lambda: loop.time() - began_s,
+                        seed,
+                    )
+                )
+            finally:
+                await asyncio.to_thread(toxiproxy.delete, name)
+        finally:
+            await server.stop()
+
+    async def _create(self, toxiproxy: Toxiproxy, name: str, server: Server) -> Proxy:
+        upstream = f"{self._hosts.advertise}:{server.port}"
+        listen = f"{self._hosts.listen}:0"
+        try:
+            return await asyncio.to_thread(toxiproxy.create, name, upstream, listen)
+        except ToxiproxyError as error:
+            raise WorldFailed(f"the Toxiproxy would not make a proxy: {error}") from None
+
+
+class ToxiproxyNetwork:
+    """The network levers, by what Toxiproxy can do; `toxiproxy.md` §2."""
+
+    def __init__(self, proxy: Proxy, server: Server) -> None:
+        self._proxy = proxy
+        self._server = server
+
+    async def cut(self) -> Heal:
+        """`timeout 0` both ways. Taking it back closes the connections that it starved."""
+        await self._add("cut_up", "timeout", "upstream", {"timeout": 0})
+        await self._add("cut_down", "timeout", "downstream", {"timeout": 0})
+        return self._removing("cut_up", "cut_down")
+
+    async def refuse(self) -> Heal:
+        """A disabled proxy: connections end, connects are refused."""
+        await asyncio.to_thread(self._proxy.disable)
+
+        async def heal() -> None:
+            await asyncio.to_thread(self._proxy.enable)
+
+        return heal
+
+    async def reset(self) -> None:
+        """`reset_peer` both ways, for long enough that the next data meets it."""
+        await self._add("reset_up", "reset_peer", "upstream", {"timeout": 0})
+        await self._add("reset_down", "reset_peer", "downstream", {"timeout": 0})
+        await asyncio.sleep(RESET_LASTS_S)
+        await self._removing("reset_up", "reset_down")()
+
+    async def silence_live(self) -> None:
+        """No toxic can tell live connections from new ones, so the server freezes them."""
+        self._server.freeze_live()
+
+    async def slow(self, latency_s: float, jitter_s: float, bytes_per_s: float | None) -> Heal:
+        """`latency`, and `bandwidth` where a limit is given, on the way down."""
+        latency = {"latency": round(latency_s * 1000), "jitter": round(jitter_s * 1000)}
+        await self._add("slow_latency", "latency", "downstream", latency)
+        if bytes_per_s is None:
+            return self._removing("slow_latency")
+        rate = {"rate": round(bytes_per_s / 1000)}
+        await self._add("slow_bandwidth", "bandwidth", "downstream", rate)
+        return self._removing("slow_latency", "slow_bandwidth")
+
+    async def _add(self, name: str, type: str, stream: str, attributes: dict[str, Any]) -> None:
+        await asyncio.to_thread(
+            self._proxy.add_toxic, type=type, stream=stream, attributes=attributes, name=name
+        )
+
+    def _removing(self, *names: str) -> Heal:
+        async def heal() -> None:
+            for name in names:
+                await asyncio.to_thread(self._proxy.remove_toxic, name)
+
+        return heal
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=10) if tasks else None
+
+
+def _log_unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # A client under test may let its own tasks die; the history shows what came of it.
+    _log.debug("unhandled in the loop: %s", context.get("message"))

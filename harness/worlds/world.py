@@ -1,0 +1,72 @@
+"""What a run is given by its world: a clock, levers, and URLs to open clients with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Protocol, TypeVar
+
+from harness.entropy import substream
+from harness.nemesis import Levers, Server
+
+T = TypeVar("T")
+
+OnTruth = Callable[[str, Mapping[str, Any]], None]
+"""Called with `f` and `value` of an op of process `server`, the moment it is true."""
+
+ServerMaker = Callable[[OnTruth, Callable[[], float], Random], Server]
+"""Makes the server of one run: from where its truth goes, its wall clock and its randomness.
+
+The library imports no server; whoever composes a suite hands one in (`scenarios/conftest.py`).
+"""
+
+
+class WorldFailed(RuntimeError):
+    """The world itself broke (a busy port, an unreachable Toxiproxy): says which and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """One run's surroundings. Every time is in seconds since the run began."""
+
+    levers: Levers
+    url: Callable[[str], str]
+    """The URL, with an API key of its own, that a client process is opened with."""
+    now_s: Callable[[], float]
+    seed: int
+
+    def rng(self, name: str) -> Random:
+        """A generator of its own for `name`."""
+        return substream(self.seed, name)
+
+
+Story = Callable[[Env], Coroutine[Any, Any, T]]
+"""What happens in a run: the same body in every world."""
+
+
+class Narrator(Protocol):
+    """Takes down what the world itself sees: `process`, `f` and `value` of an `info` op."""
+
+    def __call__(self, process: str, f: str, value: Mapping[str, Any]) -> None: ...
+
+
+class World(Protocol):
+    """A place to run stories in."""
+
+    @property
+    def name(self) -> str:
+        """As in `--world`."""
+
+    @property
+    def story_s_max(self) -> float:
+        """The longest story that fits here, in seconds; a longer one is *not applicable*."""
+
+    def play(self, story: Story[T], seed: int, narrate: Narrator) -> T:
+        """Run a story from a world in good state, block until it ends, leave nothing behind.
+
+        Raises whatever the story raises, and `WorldFailed`.
+        """
+
+    def close(self) -> None:
+        """End what the world holds: loops, child processes."""
