@@ -145,8 +145,8 @@ def _field_bytes(name: str, value: Any) -> bytes:
         raise MalformedMessage(f"the {name} of a binary frame is text, not {type(value).__name__}")
     try:
         field = ("" if value is None else str(value)).encode()
-    except UnicodeEncodeError:
-        raise MalformedMessage(f"the {name} holds half a surrogate pair") from None
+    except ValueError:  # Half a surrogate pair, or a number of more digits than Python prints.
+        raise MalformedMessage(f"the {name} cannot be written as UTF-8 text") from None
     if len(field) > FIELD_BYTES_MAX:
         raise MalformedMessage(
             f"the {name} has {len(field)} bytes; a binary frame carries {FIELD_BYTES_MAX} at most"

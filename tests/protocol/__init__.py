@@ -1,0 +1,1 @@
+"""Tests of the wire format: against the recordings, against the table, against junk."""
