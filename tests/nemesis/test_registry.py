@@ -1,0 +1,34 @@
+"""Faults by name: what cannot strike is refused before anything runs."""
+
+import pytest
+
+from harness.nemesis import FAULTS, BadFault, Fault, check_fault
+from harness.scenario import Scenario
+
+
+@pytest.mark.parametrize(
+    ("fault", "complaint"),
+    [
+        (Fault("earthquake", after_s=1), "unknown fault 'earthquake'; known: .*blackhole.*outage"),
+        (Fault("outage", after_s=1), "'outage' lasts: say for how long"),
+        (Fault("reset", after_s=1, for_s=2), "'reset' happens once"),
+        (Fault("drain", after_s=1, speed=3), "has no parameter 'speed'; it has: batch, gap_s"),
+        (Fault("reset", after_s=1, speed=3), "it has: none"),
+    ],
+)
+def test_a_fault_that_cannot_strike_is_refused(fault: Fault, complaint: str) -> None:
+    with pytest.raises(BadFault, match=complaint):
+        check_fault(fault)
+    with pytest.raises(BadFault):
+        Scenario(faults=[fault])
+
+
+@pytest.mark.parametrize(("after_s", "for_s"), [(-1, None), (0, 0), (0, -3)])
+def test_a_fault_outside_of_time_is_refused(after_s: float, for_s: float | None) -> None:
+    with pytest.raises(BadFault, match="say"):
+        Fault("outage", after_s=after_s, for_s=for_s)
+
+
+def test_every_known_fault_can_be_written_down_and_read_aloud() -> None:
+    for name in FAULTS:
+        assert repr(Fault(name, after_s=1.5)) == f"Fault({name!r}, after_s=1.5)"

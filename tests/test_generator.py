@@ -1,0 +1,23 @@
+"""Schedules as values."""
+
+from harness.generator import call, calm_s, timeline
+from harness.nemesis import Fault
+
+OUTAGE = Fault("outage", after_s=5, for_s=20)
+RESET = Fault("reset", after_s=25)
+
+
+def test_a_timeline_starts_and_heals_in_order_of_time() -> None:
+    acts = [(act.at_s, act.f, act.fault.name) for act in timeline([RESET, OUTAGE])]
+    assert acts == [(5, "start", "outage"), (25, "heal", "outage"), (25, "start", "reset")]
+
+
+def test_calm_begins_after_the_last_act_of_anybody() -> None:
+    assert calm_s([OUTAGE, RESET]) == 25
+    assert calm_s([OUTAGE], [call(40, "leave", topic="room")]) == 40
+    assert calm_s([]) == 0
+
+
+def test_a_call_names_its_process_and_its_value() -> None:
+    one = call(1, "leave", process="client-3", topic="room")
+    assert (one.process, one.value) == ("client-3", {"topic": "room"})
