@@ -180,3 +180,22 @@ def test_a_missing_ref_is_an_empty_field_and_a_number_its_digits() -> None:
     reply = Message(_TOPIC, "phx_reply", Reply("ok", b""), 12, None, Kind.REPLY)
     decoded = V2.decode(V2.encode(reply, sender="server"), sender="server")
     assert (decoded.ref, decoded.join_ref) == ("12", "")
+
+
+@pytest.mark.parametrize(
+    ("sender", "kind", "header_bytes"),
+    [
+        ("client", 0, 5),
+        ("client", 3, 7),
+        ("server", 0, 4),
+        ("server", 1, 5),
+        ("server", 2, 3),
+        ("server", 4, 5),
+    ],
+)
+def test_a_header_is_complete_or_refused(sender: Sender, kind: int, header_bytes: int) -> None:
+    """With empty fields, nothing after the header could give its lack away."""
+    whole = bytes([kind]) + bytes(header_bytes - 1)
+    assert V2.decode(whole, sender=sender).topic == ""
+    with pytest.raises(MalformedMessage, match=f"kind {kind} ends within its header"):
+        V2.decode(whole[:-1], sender=sender)
