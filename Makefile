@@ -7,6 +7,7 @@ RUN ?= runs/latest
 SEED ?= 1
 CLIENT ?= manager
 COMPARE ?= realtime_py
+WORLD ?= sim,wire
 
 .PHONY: help setup scenarios check lint types walls test sim lock clean
 
@@ -25,7 +26,7 @@ $(STAMP): requirements.lock pyproject.toml
 
 scenarios: $(STAMP) ## storm the client in sim and wire, print the verdicts, write the run folder
 	@rm -rf $(RUN)
-	@$(BIN)/python -m pytest scenarios --client $(CLIENT) --compare $(COMPARE) --seed $(SEED) --report $(RUN)
+	@$(BIN)/python -m pytest scenarios -v --no-header --world $(WORLD) --client $(CLIENT) --compare '$(COMPARE)' --seed $(SEED) --report $(RUN)
 
 check: lint types walls test sim ## everything that must hold before a commit
 
