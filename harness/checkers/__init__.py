@@ -1,0 +1,31 @@
+"""Checkers: pure functions from a history to a verdict; every one that applies judges every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from harness.checkers.acknowledgement import acknowledgement
+from harness.checkers.checker import Checker, check_safe, judge_with
+from harness.checkers.delivery import delivery
+from harness.checkers.recovery import recovery
+from harness.checkers.steady_state import steady_state
+from harness.history import History
+from harness.verdict import Judgement
+
+__all__ = ["CHECKERS", "Checker", "check_safe", "judge"]
+
+CHECKERS: Mapping[str, Checker] = MappingProxyType(
+    {
+        "steady_state": steady_state,
+        "delivery": delivery,
+        "acknowledgement": acknowledgement,
+        "recovery": recovery,
+    }
+)
+"""Those that judge every run, by the names that their verdicts carry."""
+
+
+def judge(history: History, extra: Mapping[str, Checker] = MappingProxyType({})) -> Judgement:
+    """Judge a history by all checkers, and by a scenario's own in `extra`."""
+    return judge_with({**CHECKERS, **extra}, history)

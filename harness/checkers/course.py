@@ -1,0 +1,73 @@
+"""The course of a run: when the first fault struck, when the nemesis was done, when it ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.history import History, Op
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The moments that divide a run, in seconds since it began."""
+
+    first_fault_s: float
+    """When the nemesis set out to act for the first time; infinity in a run without faults."""
+    calm_s: float
+    """When the nemesis had acted for the last time: 0 in a run without faults, infinity in a run
+    that was cut short while it acted."""
+    end_s: float
+    """When the last op was recorded: the end, or where the run was cut short."""
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether the nemesis did anything at all."""
+        return self.first_fault_s < math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """One fault of a run, from the moment it set in to the moment it was healed, if it was."""
+
+    fault: str
+    start_s: float
+    heal_s: float | None
+
+
+def course(history: History) -> Course:
+    """Read the course of a run from its nemesis.
+
+    Invoke marks where an act can have begun to work, and info where it has certainly worked:
+    through a proxy, clients feel an act between the two (`design.md`, trap 6).
+    """
+    acts = [op for op in history.ops if op.process == "nemesis"]
+    return Course(
+        first_fault_s=acts[0].time_s if acts else math.inf,
+        calm_s=_calm_s(acts),
+        end_s=history.ops[-1].time_s if history.ops else 0.0,
+    )
+
+
+def struck(history: History) -> list[Struck]:
+    """Every fault that the nemesis started, in order, each with the heal that belongs to it."""
+    found: list[Struck] = []
+    open_faults: list[tuple[Mapping[str, Any], int]] = []
+    for op in history.where("start", process="nemesis", type="invoke"):
+        open_faults.append((op.value, len(found)))
+        found.append(Struck(str(op.value.get("fault")), op.time_s, None))
+    for op in history.where("heal", process="nemesis", type="info"):
+        for value, index in open_faults:
+            if value == op.value and found[index].start_s <= op.time_s:
+                found[index] = Struck(found[index].fault, found[index].start_s, op.time_s)
+                open_faults.remove((value, index))
+                break
+    return found
+
+
+def _calm_s(acts: list[Op]) -> float:
+    if not acts:
+        return 0.0
+    return acts[-1].time_s if acts[-1].type == "info" else math.inf

@@ -1,0 +1,215 @@
+"""Delivery: each message of the source reaches each client that is owed it, once and in order.
+
+Supabase offers no replay (`protocol.md`), so a message published between the first fault and a
+client's own recovery may be lost: that is *indefinite*, counted, and no reproach. Two spans owe
+every message, and there a loss is *definite*: from a channel's first join to the first fault, and
+from its recovery to the end. Duplicates and inversions are never excused (ONCE and ORDER of
+`failures.md` §0.4).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from harness.checkers.course import Course, course
+from harness.checkers.spans import Span, Spans, claimed, wanted
+from harness.checkers.traffic import Channel, Traffic, traffic
+from harness.checkers.words import count, examples
+from harness.history import History
+from harness.verdict import Outcome, Sli, Verdict
+
+IN_FLIGHT_S = 1.0
+"""A message published this shortly before a fault, a leave or the end may be lost on its way."""
+SETTLE_S = 5.0
+"""Without a later message to prove it lost, one still missing after this time is."""
+
+
+class Case(NamedTuple):
+    """One message and the channel that it went wrong for."""
+
+    channel: Channel
+    id: int
+    time_s: float
+
+    def __str__(self) -> str:
+        client, topic = self.channel
+        return f"{client}: message {self.id} of {topic!r}, published at {self.time_s:.2f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What became of the messages, over all channels."""
+
+    lost_before: list[Case] = field(default_factory=list)
+    lost_after: list[Case] = field(default_factory=list)
+    excused: list[Case] = field(default_factory=list)
+    duplicated: list[Case] = field(default_factory=list)
+    reordered: list[Case] = field(default_factory=list)
+    unpublished: list[Case] = field(default_factory=list)
+    owed: Counter[Channel] = field(default_factory=Counter)
+    latencies_s: list[float] = field(default_factory=list)
+
+
+def delivery(history: History) -> Verdict:
+    """Judge every channel by the source's numbered messages."""
+    found = findings(history)
+    reproaches = {
+        "lost before the first fault": found.lost_before,
+        "lost after recovery": found.lost_after,
+        "received twice": found.duplicated,
+        "received out of order": found.reordered,
+        "received but never published": found.unpublished,
+    }
+    reproaches = {what: cases for what, cases in reproaches.items() if cases}
+    owed = found.owed.total()
+    evidence: dict[str, Any] = {"owed": owed, "excused": len(found.excused)}
+    evidence |= {what: _evidence(cases) for what, cases in reproaches.items()}
+    if reproaches:
+        reason = "; ".join(_sentence(what, cases) for what, cases in reproaches.items())
+        return Verdict(Outcome.INVALID, reason, evidence, _slis(found))
+    if not owed:
+        return Verdict(Outcome.UNKNOWN, "no message was owed to anybody", evidence, _slis(found))
+    reason = (
+        f"{count(owed, 'message')} owed, each received once and in order; "
+        f"{len(found.excused)} more lost while faults lasted"
+    )
+    return Verdict(Outcome.VALID, reason, evidence, _slis(found))
+
+
+def findings(history: History) -> Findings:
+    """Follow every message of the source to every channel that wanted it."""
+    seen = traffic(history)
+    run = course(history)
+    wants, claims = wanted(history), claimed(history)
+    found = Findings()
+    for channel in dict.fromkeys([*wants, *seen.receipts]):
+        _check_receipts(channel, seen, found)
+        for span in wants.get(channel, ()):
+            owed = _owed(channel, span, seen, claims, run, history.header.grace_s)
+            if owed:
+                _check_losses(channel, owed, seen, run, found)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """What one channel is owed while it is wanted."""
+
+    covered: Span
+    """From its first join on: whatever is published here counts as lost if it does not come."""
+    before: Span
+    """Certain to come: nothing had gone wrong yet."""
+    after: Span
+    """Certain to come: the channel had recovered from all that went wrong."""
+
+
+def _owed(
+    channel: Channel, span: Span, seen: Traffic, claims: Spans, run: Course, grace_s: float
+) -> _Owed | None:
+    covered_s = _covered_from_s(channel, span, seen, claims)
+    if covered_s is None:
+        return None
+    until_s = min(span.to_s, run.end_s) - IN_FLIGHT_S
+    recovered = seen.first_since(channel, max(run.calm_s, span.from_s)) if run.has_faults else None
+    recovered_s = recovered.time_s + grace_s if recovered else math.inf
+    return _Owed(
+        covered=Span(covered_s, until_s),
+        before=Span(covered_s, min(run.first_fault_s - IN_FLIGHT_S, until_s)),
+        after=Span(recovered_s, until_s),
+    )
+
+
+def _covered_from_s(channel: Channel, span: Span, seen: Traffic, claims: Spans) -> float | None:
+    """When a channel first worked: by the client's word for it or by what it received."""
+    moments = [claim.from_s for claim in claims.get(channel, ()) if claim.from_s in span]
+    first = seen.first_since(channel, span.from_s)
+    if first:
+        moments.append(first.time_s)
+    return min(moments, default=None)
+
+
+def _check_receipts(channel: Channel, seen: Traffic, found: Findings) -> None:
+    """Duplicates, inversions, and messages out of nowhere."""
+    published = seen.published.get(channel[1], {})
+    had: dict[int, None] = {}
+    highest = -1
+    for time_s, id in seen.of(channel):
+        if id not in published:
+            found.unpublished.append(Case(channel, id, time_s))
+        elif id in had:
+            found.duplicated.append(Case(channel, id, published[id]))
+        else:
+            found.latencies_s.append(time_s - published[id])
+            if id < highest:
+                found.reordered.append(Case(channel, id, published[id]))
+        had[id] = None
+        highest = max(highest, id)
+
+
+def _check_losses(
+    channel: Channel, owed: _Owed, seen: Traffic, run: Course, found: Findings
+) -> None:
+    had = {receipt.id: None for receipt in seen.of(channel)}
+    highest = max(had, default=-1)
+    settled_s = run.end_s - SETTLE_S
+    for id, time_s in _published_in(owed.covered, seen.published.get(channel[1], {})):
+        before, after = _inside(owed.before, time_s), _inside(owed.after, time_s)
+        found.owed[channel] += before or after
+        if id in had:
+            continue
+        # A channel keeps its order: once a later message is there, an earlier one never comes.
+        certain = id < highest or time_s <= settled_s
+        case = Case(channel, id, time_s)
+        if certain and before:
+            found.lost_before.append(case)
+        elif certain and after:
+            found.lost_after.append(case)
+        else:
+            found.excused.append(case)
+
+
+def _published_in(span: Span, published: Mapping[int, float]) -> Iterator[tuple[int, float]]:
+    return ((id, time_s) for id, time_s in published.items() if _inside(span, time_s))
+
+
+def _inside(span: Span, time_s: float) -> bool:
+    """After the span began: what is published as a channel joins may or may not be for it."""
+    return span.from_s < time_s <= span.to_s
+
+
+def _sentence(what: str, cases: Sequence[Case]) -> str:
+    clients = len(dict.fromkeys(case.channel[0] for case in cases))
+    return f"{count(len(cases), 'message')} {what} ({count(clients, 'client')}; first {cases[0]})"
+
+
+def _evidence(cases: Sequence[Case]) -> dict[str, Any]:
+    (worst, most), *_ = Counter(case.channel[0] for case in cases).most_common(1)
+    return {
+        "count": len(cases),
+        "worst": f"{worst}: {count(most, 'message')}",
+        "examples": examples([str(case) for case in cases]),
+    }
+
+
+def _slis(found: Findings) -> dict[str, Sli]:
+    lost = len(found.lost_before) + len(found.lost_after) + len(found.excused)
+    latencies_s = sorted(found.latencies_s)
+    return {
+        "lost": Sli(value=lost, unit="messages"),
+        "lost_after_recovery": Sli(value=len(found.lost_after), unit="messages"),
+        "duplicated": Sli(value=len(found.duplicated), unit="messages"),
+        "reordered": Sli(value=len(found.reordered), unit="messages"),
+        "delivery_p50_s": Sli(value=percentile(latencies_s, 50), unit="s"),
+        "delivery_p99_s": Sli(value=percentile(latencies_s, 99), unit="s"),
+    }
+
+
+def percentile(ordered: Sequence[float], percent: int) -> float | None:
+    """The nearest-rank percentile of ascending numbers; None for none."""
+    if not ordered:
+        return None
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]

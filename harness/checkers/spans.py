@@ -1,0 +1,69 @@
+"""Spans of time: when a channel was wanted, and when its client claimed that it was joined."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.checkers.traffic import Channel
+from harness.history import History, Op
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From one moment to another, in seconds; infinity where the run ended first."""
+
+    from_s: float
+    to_s: float = math.inf
+
+    def __contains__(self, moment_s: float) -> bool:
+        return self.from_s <= moment_s < self.to_s
+
+
+Spans = Mapping[Channel, list[Span]]
+
+_SAYS_JOINED = frozenset({("joined", "info"), ("subscribe", "ok")})
+_SAYS_NOT_JOINED = frozenset({("lost", "info"), ("closed", "info"), ("leave", "invoke")})
+
+
+def wanted(history: History) -> Spans:
+    """When the application wanted each channel."""
+    return _spans(
+        ((op.value["client"], op.value["topic"]), op.time_s, bool(op.value["wanted"]))
+        for op in history.where("wanted", process="run")
+    )
+
+
+def claimed(history: History) -> Spans:
+    """When each client claimed that a channel was joined."""
+    return _spans(
+        (channel, op.time_s, says_joined)
+        for op in history.ops
+        if (says_joined := word(op)) is not None
+        for channel in [(op.process, op.value["topic"])]
+    )
+
+
+def word(op: Op) -> bool | None:
+    """What an op says of its channel: True for joined, False for not joined, None for neither."""
+    if op.process == "server":
+        return None
+    kind = op.f, op.type
+    if kind in _SAYS_JOINED:
+        return True
+    return False if kind in _SAYS_NOT_JOINED else None
+
+
+def _spans(changes: Iterable[tuple[Channel, float, bool]]) -> Spans:
+    """Spans from changes in order of time; a change to what already holds changes nothing."""
+    spans: dict[Channel, list[Span]] = defaultdict(list)
+    for channel, time_s, on in changes:
+        of_channel = spans[channel]
+        is_on = bool(of_channel) and of_channel[-1].to_s == math.inf
+        if on and not is_on:
+            of_channel.append(Span(time_s))
+        elif is_on and not on:
+            of_channel[-1] = Span(of_channel[-1].from_s, time_s)
+    return {channel: of_channel for channel, of_channel in spans.items() if of_channel}

@@ -1,0 +1,56 @@
+"""Steady state: the run began healthy, or what came later shows nothing of the client."""
+
+from __future__ import annotations
+
+from harness.checkers.course import course
+from harness.checkers.delivery import findings
+from harness.checkers.spans import claimed, wanted
+from harness.checkers.traffic import Channel, Traffic, traffic
+from harness.checkers.words import count, examples, listed
+from harness.history import History
+from harness.verdict import Outcome, Verdict
+
+
+def steady_state(history: History) -> Verdict:
+    """Each channel wanted before the first fault joined, received something, and lost nothing."""
+    until_s = course(history).first_fault_s
+    seen, claims = traffic(history), claimed(history)
+    channels = [channel for channel, spans in wanted(history).items() if spans[0].from_s < until_s]
+    if not channels:
+        return _unhealthy("no client wanted a channel before the first fault", [])
+    not_joined = [
+        channel
+        for channel in channels
+        if not any(claim.from_s < until_s for claim in claims.get(channel, ()))
+    ]
+    if not_joined:
+        return _unhealthy(f"{_names(not_joined)} did not join before the first fault", not_joined)
+    deaf = [channel for channel in channels if not _heard(channel, seen, until_s)]
+    if deaf:
+        return _unhealthy(f"{_names(deaf)} received nothing before the first fault", deaf)
+    lossy = [case.channel for case in findings(history).lost_before]
+    if lossy:
+        return _unhealthy(f"{_names(lossy)} lost messages before the first fault", lossy)
+    return Verdict(
+        Outcome.VALID,
+        f"{count(len(channels), 'channel')} joined and received before anything went wrong",
+        {"channels": len(channels)},
+    )
+
+
+def _heard(channel: Channel, seen: Traffic, until_s: float) -> bool:
+    receipts = seen.of(channel)
+    return bool(receipts) and receipts[0].time_s < until_s
+
+
+def _names(channels: list[Channel]) -> str:
+    return listed(client for client, _ in channels)
+
+
+def _unhealthy(reason: str, channels: list[Channel]) -> Verdict:
+    cases = [f"{client} on {topic!r}" for client, topic in dict.fromkeys(channels)]
+    return Verdict(
+        Outcome.UNKNOWN,
+        f"the run began unhealthy: {reason}",
+        {"channels": examples(cases)},
+    )

@@ -1,0 +1,61 @@
+"""The traffic of a run: what the source published, and what each channel received of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from harness.history import History
+
+Channel = tuple[str, str]
+"""A client process and a topic."""
+
+
+class Receipt(NamedTuple):
+    """One message of the source, as one client received it."""
+
+    time_s: float
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The source's messages and their receipts; each in order of time."""
+
+    published: Mapping[str, Mapping[int, float]]
+    """Topic → number of the message → seconds when it was published."""
+    receipts: Mapping[Channel, list[Receipt]]
+
+    def of(self, channel: Channel) -> list[Receipt]:
+        """What a channel received."""
+        return self.receipts.get(channel, [])
+
+    def published_s(self, channel: Channel, receipt: Receipt) -> float | None:
+        """When the message of a receipt was published; None for one that never was."""
+        return self.published.get(channel[1], {}).get(receipt.id)
+
+    def first_since(self, channel: Channel, since_s: float) -> Receipt | None:
+        """The first receipt of a message that was published at `since_s` or later."""
+        published = self.published.get(channel[1], {})
+        for receipt in self.of(channel):
+            if published.get(receipt.id, -1.0) >= since_s:
+                return receipt
+        return None
+
+
+def traffic(history: History) -> Traffic:
+    """Read the traffic of a run.
+
+    A message counts as published once its call has returned `ok`: until then nobody is owed it.
+    """
+    published: dict[str, dict[int, float]] = defaultdict(dict)
+    for op in history.where("broadcast", process="source", type="ok"):
+        published[op.value["topic"]].setdefault(op.value["id"], op.time_s)
+    receipts: dict[Channel, list[Receipt]] = defaultdict(list)
+    for op in history.where("received"):
+        value = op.value
+        if value["sender"] == "source":
+            receipts[op.process, value["topic"]].append(Receipt(op.time_s, value["id"]))
+    return Traffic(dict(published), dict(receipts))
