@@ -61,12 +61,13 @@ def decode(frame: bytes, sender: Sender) -> Message:
     fields_at = 1 + len(layout) + (kind in _USER_BROADCASTS)
     if len(frame) < fields_at:
         raise MalformedMessage(f"the frame of kind {kind.value} ends within its header")
+    lengths = frame[1 : 1 + len(layout)]
     fields: dict[str, str] = {}
     at = fields_at
-    for name, length in zip(layout, frame[1:], strict=False):
+    for name, length in zip(layout, lengths, strict=True):
         fields[name] = _field_text(frame[at : at + length], name, length)
         at += length
-    encoding = frame[fields_at - 1]
+    encoding = frame[fields_at - 1]  # Only the user broadcasts have it, and only they read it.
     return _message(kind, fields, encoding, frame[at:])
 
 
