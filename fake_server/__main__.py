@@ -1,0 +1,105 @@
+"""The fake server as a process: `python -m fake_server --host 127.0.0.1 --port 0`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from importlib.metadata import PackageNotFoundError, version
+
+from fake_server.server import FakeServer
+
+_PORT_BUSY = 3
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m fake_server",
+        description="A fake Supabase Realtime server. Prints one line of JSON when it is ready; "
+        "ends on SIGTERM and SIGINT.",
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="where to listen (default: %(default)s)"
+    )
+    parser.add_argument("--port", type=_port, default=0, help="0, the default, is any free port")
+    parser.add_argument(
+        "--until-stdin-closes",
+        action="store_true",
+        help="end when standard input does, as when the parent process dies",
+    )
+    return parser.parse_args(argv)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
+    return int(text)
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    server = FakeServer()
+    try:
+        await server.start(arguments.host, arguments.port)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        print(
+            f"fake_server: cannot listen on {arguments.host}:{arguments.port}: {reason}",
+            file=sys.stderr,
+        )
+        return _PORT_BUSY
+    stopping = _stop_signals(arguments.until_stdin_closes)
+    print(json.dumps(_ready(server)), flush=True)
+    await stopping.wait()
+    await server.stop()
+    return 0
+
+
+def _ready(server: FakeServer) -> dict[str, object]:
+    return {
+        "host": server.host,
+        "port": server.port,
+        "url": server.url,
+        "apikey": server.apikey,
+        "version": _version(),
+    }
+
+
+def _version() -> str:
+    try:
+        return version("squall")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _stop_signals(until_stdin_closes: bool) -> asyncio.Event:
+    """An event that is set when the process is to end."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    if until_stdin_closes:
+        # A thread, because a loop cannot wait for every kind of file that stdin may be.
+        watcher = threading.Thread(target=_wait_for_stdin, args=(loop, stopping), daemon=True)
+        watcher.start()
+    return stopping
+
+
+def _wait_for_stdin(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    while os.read(sys.stdin.fileno(), 65536):
+        pass
+    loop.call_soon_threadsafe(stopping.set)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the server until it is told to stop; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
+    return asyncio.run(_run(_arguments(argv)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

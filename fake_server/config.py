@@ -1,0 +1,65 @@
+"""What the fake server is set up to be: its tenant, its secret, and its limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_SECRET_BYTES_MIN = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """The settings of one server; the defaults are those of supabase/realtime 2.129.8.
+
+    Raises `ValueError`, naming the setting and the rule, for a value that cannot work.
+    """
+
+    tenant: str = "realtime-dev"
+    """The project. A `Host` whose first label is this name reaches the bare server, which listens
+    under `/socket`; every other is the gateway, under `/realtime/v1` (`protocol.md §1.1`)."""
+    jwt_secret: str = field(
+        default="super-secret-jwt-token-with-at-least-32-characters-long", repr=False
+    )
+    """Signs and checks every token, HS256."""
+    private_topics: tuple[str, ...] = ()
+    """Sub-topics that signed-in users may read and write as private channels; `priv-*` stands for
+    every sub-topic that begins with `priv-`. All other private joins are refused."""
+    connect_error_delay_s: float = 2.0
+    """How late a refused connection is answered (`protocol.md §1.2`)."""
+    join_error_delay_s: float = 5.0
+    """How late a refused join is answered; the whole socket waits (`protocol.md §2.5`)."""
+    idle_timeout_s: float = 60.0
+    """Silence after which a socket is closed with 1000, up to a tenth late (`protocol.md §1.6`)."""
+    token_check_interval_s: float = 300.0
+    """How often at least a channel's token is looked at again (`protocol.md §6.5`)."""
+    frame_bytes_max: int = 5_000_000
+    """A larger frame closes the socket with 1009."""
+    payload_kb_max: int = 3000
+    """A larger broadcast is refused: × 1000 + 500 bytes of Erlang's format (`protocol.md §4.3`)."""
+    channels_per_client_max: int = 100
+    """How many channels one socket may join."""
+    outbox_bytes_max: int = 100_000_000
+    """What may wait for one client that does not read; beyond it the connection is dropped."""
+
+    def __post_init__(self) -> None:
+        if len(self.jwt_secret.encode()) < _SECRET_BYTES_MIN:
+            raise ValueError(
+                f"jwt_secret: HS256 needs a secret of {_SECRET_BYTES_MIN} bytes or more"
+            )
+        if not self.tenant or "." in self.tenant:
+            raise ValueError(f"tenant: {self.tenant!r} is no single DNS label")
+        for name in ("connect_error_delay_s", "join_error_delay_s"):
+            self._check(name, getattr(self, name) >= 0, "is at least 0")
+        for name in (
+            "idle_timeout_s",
+            "token_check_interval_s",
+            "frame_bytes_max",
+            "payload_kb_max",
+            "channels_per_client_max",
+            "outbox_bytes_max",
+        ):
+            self._check(name, getattr(self, name) > 0, "is greater than 0")
+
+    def _check(self, name: str, holds: bool, rule: str) -> None:
+        if not holds:
+            raise ValueError(f"{name}: {getattr(self, name)!r} is out of range; it {rule}")

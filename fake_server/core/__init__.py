@@ -1,0 +1,1 @@
+"""What the server knows and what it wants done, without I/O."""

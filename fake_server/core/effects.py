@@ -1,0 +1,42 @@
+"""What the core wants done; the shell does it, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write a frame: text as str, binary as bytes."""
+
+    conn: int
+    frame: str | bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    """Send a close frame with this code."""
+
+    conn: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Neither read nor write this connection for a while, then call `Node.resume`."""
+
+    conn: int
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Something happened: an op of process `server` in the history."""
+
+    f: str
+    value: Mapping[str, Any]
+
+
+Effect = Send | Hangup | Block | Truth

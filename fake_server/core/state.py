@@ -1,0 +1,181 @@
+"""What the server knows: connections, channels, who is in which room, and when tokens run out."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fake_server.config import ServerConfig
+from fake_server.core.effects import Effect, Send, Truth
+from fake_server.levers import Levers
+from fake_server.tokens import Claims
+from harness.protocol import (
+    PHX_CLOSE,
+    PHX_ERROR,
+    PHX_REPLY,
+    SYSTEM,
+    TOPIC_PREFIX,
+    Codec,
+    Message,
+)
+
+Room = tuple[str, bool]
+"""A sub-topic and whether it is private: the two of one name never hear each other."""
+
+
+@dataclass(eq=False, slots=True)
+class Channel:
+    """One joined topic of one connection."""
+
+    connection: Connection
+    topic: str
+    join_ref: Any
+    """As it came with the join; `phx_close` carries it."""
+    push_ref: Any
+    """What replies and pushes carry: the join_ref, or the join's ref where it had none."""
+    token: str = field(repr=False)
+    claims: Claims
+    private: bool = False
+    ack: bool = False
+    hears_itself: bool = False
+    presence_enabled: bool = False
+    bindings: list[dict[str, Any]] = field(default_factory=list)
+    """The postgres_changes that the join asked for."""
+    token_check: int = 0
+    """Which of the planned looks at its token is the one that counts."""
+
+    @property
+    def sub_topic(self) -> str:
+        return self.topic.removeprefix(TOPIC_PREFIX)
+
+    @property
+    def room(self) -> Room:
+        return self.sub_topic, self.private
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One WebSocket whose handshake succeeded."""
+
+    id: int
+    codec: Codec
+    token: str = field(repr=False)
+    client: str | None
+    channels: dict[str, Channel] = field(default_factory=dict)
+    waiting_join: Any = None
+    """The decided join that is answered when the connection is no longer blocked."""
+    app_stopped: bool = False
+    """The application behind this connection never speaks again."""
+
+
+@dataclass(eq=False, slots=True)
+class State:
+    """Everything that the server knows, and the effects that wait to be taken by the shell."""
+
+    config: ServerConfig
+    levers: Levers = field(default_factory=Levers)
+    connections: dict[int, Connection] = field(default_factory=dict)
+    rooms: dict[Room, dict[int, Channel]] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)
+    _checks: list[tuple[float, int, Channel]] = field(default_factory=list)
+    _checks_made: int = 0
+
+    def muted(self, connection: Connection) -> bool:
+        """Whether the application behind this connection is silent."""
+        return connection.app_stopped or self.levers.muted
+
+    def truth(self, f: str, connection: Connection | None = None, **value: Any) -> None:
+        """Record what happened, on this connection if one is given."""
+        who = {} if connection is None else {"conn": connection.id, "client": connection.client}
+        self.effects.append(Truth(f, {**who, **value}))
+
+    def write(self, connection: Connection, frame: str | bytes) -> None:
+        """Send an encoded frame, unless the application is silent."""
+        if not self.muted(connection):
+            self.effects.append(Send(connection.id, frame))
+
+    def send(self, connection: Connection, message: Message) -> None:
+        """Encode for this connection's version, and send."""
+        self.write(connection, connection.codec.encode(message, sender="server"))
+
+    def reply(
+        self, connection: Connection, request: Message, join_ref: Any, status: str, response: Any
+    ) -> None:
+        """Answer a request with a `phx_reply`."""
+        payload = {"status": status, "response": response}
+        self.send(connection, Message(request.topic, PHX_REPLY, payload, request.ref, join_ref))
+
+    def push(self, channel: Channel, event: str, payload: Mapping[str, Any]) -> None:
+        """Send something to one channel unasked (`protocol.md §1.5`: its join_ref, no ref)."""
+        message = Message(channel.topic, event, payload, None, channel.push_ref)
+        self.send(channel.connection, message)
+
+    def push_system(
+        self, channel: Channel, status: str, text: str, extension: str = "system"
+    ) -> None:
+        """A `system` message for one channel (`protocol.md §2.7`)."""
+        payload = {"message": text, "status": status, "extension": extension}
+        self.push(channel, SYSTEM, {**payload, "channel": channel.sub_topic})
+
+    def enter(self, channel: Channel, now_s: float) -> None:
+        """The channel is joined from here on."""
+        channel.connection.channels[channel.topic] = channel
+        self.rooms.setdefault(channel.room, {})[channel.connection.id] = channel
+        self.truth("join", **membership(channel), token_id=channel.claims.token_id)
+        self.check_token_later(channel, now_s)
+
+    def quit(self, channel: Channel, by: str) -> None:
+        """The channel is no longer joined."""
+        del channel.connection.channels[channel.topic]
+        members = self.rooms[channel.room]
+        del members[channel.connection.id]
+        if not members:
+            del self.rooms[channel.room]
+        self.truth("leave", **membership(channel), by=by)
+
+    def close_channel(self, channel: Channel, event: str = PHX_CLOSE) -> None:
+        """Say that a channel has ended: `phx_close`, or `phx_error` for a crash (§2.8)."""
+        payload = {"reason": "channel_crash"} if event == PHX_ERROR else {}
+        message = Message(channel.topic, event, payload, channel.join_ref, channel.join_ref)
+        self.send(channel.connection, message)
+
+    def end(self, channel: Channel, reason: str) -> None:
+        """The server ends a channel: a system error, then `phx_close`."""
+        self.push_system(channel, "error", reason)
+        self.quit(channel, "server")
+        self.close_channel(channel)
+
+    def check_token_later(self, channel: Channel, now_s: float) -> None:
+        """Look at the channel's token when it runs out, or after the interval (§6.5)."""
+        lifetime_s = max(0.0, channel.claims.expires_s - now_s)
+        when_s = now_s + min(self.config.token_check_interval_s, lifetime_s)
+        self._checks_made += 1
+        channel.token_check = self._checks_made
+        heapq.heappush(self._checks, (when_s, self._checks_made, channel))
+
+    @property
+    def next_check_s(self) -> float | None:
+        """When the next token has to be looked at."""
+        return self._checks[0][0] if self._checks else None
+
+    def due_checks(self, now_s: float) -> list[Channel]:
+        """The channels that are still joined and whose tokens have to be looked at now."""
+        due = []
+        while self._checks and self._checks[0][0] <= now_s:
+            _, number, channel = heapq.heappop(self._checks)
+            joined = channel.connection.channels.get(channel.topic) is channel
+            if joined and channel.token_check == number:
+                due.append(channel)
+        return due
+
+
+def membership(channel: Channel) -> dict[str, Any]:
+    """Who is joined to what, for the ground truth."""
+    return {
+        "conn": channel.connection.id,
+        "client": channel.connection.client,
+        "topic": channel.sub_topic,
+        "join_ref": channel.join_ref,
+    }

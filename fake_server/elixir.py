@@ -1,0 +1,71 @@
+"""How the real server's runtime prints and measures JSON values; both can be seen on the wire."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def inspect(value: Any) -> str:
+    """A JSON value as Elixir's `inspect` prints it in error texts; bytes are a binary push."""
+    match value:
+        case None:
+            return "nil"
+        case bool():
+            return str(value).lower()
+        case bytes():
+            return f"{{:binary, <<{', '.join(map(str, value))}>>}}"
+        case dict():
+            pairs = (f"{inspect(key)} => {inspect(item)}" for key, item in sorted(value.items()))
+            return f"%{{{', '.join(pairs)}}}"
+        case list():
+            return f"[{', '.join(map(inspect, value))}]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def external_size(value: Any) -> int:
+    """Bytes of a value in Erlang's external term format, which the payload limit counts."""
+    return 1 + _term_size(value)
+
+
+def sorted_keys(value: Any) -> Any:
+    """A JSON value as Elixir writes it back: the keys of every object in order."""
+    if isinstance(value, dict):
+        return {key: sorted_keys(value[key]) for key in sorted(value)}
+    return [sorted_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _term_size(value: Any) -> int:
+    match value:
+        case None:
+            return _atom_size("nil")
+        case bool():
+            return _atom_size(str(value))
+        case int():
+            return _integer_size(value)
+        case float():
+            return 9
+        case str():
+            return 5 + len(value.encode())
+        case bytes():
+            return 5 + len(value)
+        case list():
+            return 6 + sum(map(_term_size, value)) if value else 1
+        case dict():
+            return 5 + sum(_term_size(key) + _term_size(item) for key, item in value.items())
+        case _:
+            raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _atom_size(name: str) -> int:
+    return 2 + len(name)
+
+
+def _integer_size(value: int) -> int:
+    if 0 <= value <= 255:
+        return 2
+    if -(2**31) <= value < 2**31:
+        return 5
+    length = (abs(value).bit_length() + 7) // 8
+    return (3 if length <= 255 else 6) + length

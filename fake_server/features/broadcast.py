@@ -1,0 +1,131 @@
+"""Broadcast: from one channel to the others of its room, encoded once for each version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from fake_server.core.state import Channel, State
+from fake_server.elixir import external_size, sorted_keys
+from harness.protocol import BROADCAST, PHX_ERROR, V1, Codec, Kind, Message, UserBroadcast
+
+_NO_JSON = '%{error: "unable to parse response"}'
+"""What V1 clients get for a binary push: not JSON, as the real server sends it (recorded)."""
+
+Encode = Callable[[Codec], "str | bytes | None"]
+
+
+def handle(state: State, channel: Channel, request: Message, now_s: float) -> None:
+    """Fan a client's broadcast out, then acknowledge it if the channel asked for that (§4.3)."""
+    if _payload_bytes(request) > state.config.payload_kb_max * 1000 + 500:
+        _acknowledge(state, channel, request, "error", "payload_size_exceeded")
+        return
+    receivers = [
+        member
+        for member in state.rooms[channel.room].values()
+        if member is not channel or channel.hears_itself
+    ]
+    if _crashes_v2(request) and any(member.connection.codec is not V1 for member in receivers):
+        state.quit(channel, "server")
+        state.close_channel(channel, PHX_ERROR)
+        return
+    _fan_out(state, receivers, _encoder(channel.topic, request))
+    _acknowledge(state, channel, request, "ok", {})
+
+
+def publish(state: State, topic: str, event: str, payload: Any) -> int:
+    """Broadcast from the server's own side, as a REST call does, to the public channels of a
+    sub-topic; returns how many there are."""
+    body = {"event": event, "payload": payload, "type": "broadcast"}
+    receivers = list(state.rooms.get((topic, False), {}).values())
+    for first in receivers[:1]:
+        _fan_out(state, receivers, _encoder(first.topic, Message(first.topic, BROADCAST, body)))
+    return len(receivers)
+
+
+def user_id(request: Message) -> Any:
+    """The `id` that the application gave its message, for the ground truth; None without one."""
+    payload = request.payload
+    if isinstance(payload, UserBroadcast):
+        body = _json_or_none(payload)
+    else:
+        body = payload.get("payload") if isinstance(payload, dict) else None
+    return body.get("id") if isinstance(body, dict) else None
+
+
+def _json_or_none(broadcast: UserBroadcast) -> Any:
+    if broadcast.encoding != "json":
+        return None
+    try:
+        return json.loads(broadcast.payload)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _payload_bytes(request: Message) -> int:
+    payload = request.payload
+    return external_size(payload.payload if isinstance(payload, UserBroadcast) else payload)
+
+
+def _crashes_v2(request: Message) -> bool:
+    """A payload that is no object: the V2 serialiser raises, in the sender's process (§4.1)."""
+    return request.kind is Kind.TEXT and not isinstance(request.payload, dict)
+
+
+def _acknowledge(
+    state: State, channel: Channel, request: Message, status: str, response: Any
+) -> None:
+    if channel.ack:
+        state.reply(channel.connection, request, channel.push_ref, status, response)
+
+
+def _fan_out(state: State, receivers: list[Channel], encode: Encode) -> None:
+    frames: dict[str, str | bytes | None] = {}
+    for receiver in receivers:
+        codec = receiver.connection.codec
+        if codec.vsn not in frames:
+            frames[codec.vsn] = encode(codec)
+        frame = frames[codec.vsn]
+        if frame is not None:
+            state.write(receiver.connection, frame)
+
+
+def _encoder(topic: str, request: Message) -> Encode:
+    """How a broadcast looks to a receiver of each version (`protocol.md §4.2`)."""
+    match request.kind, request.payload:
+        case Kind.USER_BROADCAST_PUSH, UserBroadcast() as pushed:
+            return lambda codec: _user_broadcast(codec, topic, pushed)
+        case Kind.PUSH, data:
+            return lambda codec: _binary_push(codec, topic, data)
+        case _:
+            message = Message(topic, BROADCAST, sorted_keys(request.payload))
+            return lambda codec: codec.encode(message, sender="server")
+
+
+def _user_broadcast(codec: Codec, topic: str, pushed: UserBroadcast) -> str | bytes | None:
+    if codec is not V1:
+        sent = UserBroadcast(pushed.event, pushed.payload, pushed.encoding)
+        message = Message(topic, BROADCAST, sent, kind=Kind.USER_BROADCAST)
+        return codec.encode(message, sender="server")
+    if pushed.encoding == "binary":
+        return None
+    # Never parsed, so what is not JSON breaks the client, and what is not UTF-8 stays as it was.
+    body = pushed.payload.decode(errors="surrogateescape")
+    return _v1_frame(
+        topic, f'{{"event":{_quoted(pushed.event)},"payload":{body},"type":"broadcast"}}'
+    )
+
+
+def _binary_push(codec: Codec, topic: str, data: bytes) -> str | bytes:
+    if codec is V1:
+        return _v1_frame(topic, _NO_JSON)
+    return codec.encode(Message(topic, BROADCAST, data, kind=Kind.BROADCAST), sender="server")
+
+
+def _v1_frame(topic: str, payload: str) -> str:
+    return f'{{"ref":null,"event":"broadcast","payload":{payload},"topic":{_quoted(topic)}}}'
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,123 @@
+"""Whether a WebSocket upgrade is accepted: paths, tenant, version, key; and how it is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
+
+from fake_server.config import ServerConfig
+from fake_server.levers import Levers
+from fake_server.tokens import TokenRefused, holder, verify
+from harness.protocol import Codec, codec_for
+from harness.protocol.codec import UnsupportedVersion
+
+_GATEWAY_PATH = "/realtime/v1/websocket"
+_SERVER_PATH = "/socket/websocket"
+_JSON = "application/json; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What a client asks for; header names in lower case."""
+
+    target: str = field(repr=False)
+    """Path and query, as in the request line."""
+    headers: Mapping[str, str] = field(repr=False)
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    def query(self, name: str) -> str | None:
+        """A query parameter; the last wins, as in Plug."""
+        values = parse_qs(urlsplit(self.target).query, keep_blank_values=True).get(name)
+        return values[-1] if values else None
+
+    @property
+    def key(self) -> str | None:
+        """The API key: the header wins over the query (`protocol.md §1.1`)."""
+        return self.headers.get("x-api-key", self.query("apikey"))
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The upgrade may go on."""
+
+    codec: Codec
+    token: str = field(repr=False)
+    client: str | None
+    """The `sub` of the key, if it has one."""
+
+
+@dataclass(eq=False)
+class Refusal(Exception):
+    """The upgrade is answered with plain HTTP, after a delay."""
+
+    status: int
+    body: str = ""
+    content_type: str | None = None
+    delay_s: float = 0.0
+    retry_after_s: int | None = None
+    client: str | None = None
+    is_routing: bool = False
+    """Answered by the router, which adds a request id."""
+
+
+def admit(upgrade: Upgrade, config: ServerConfig, levers: Levers, now_s: float) -> Admission:
+    """Check an upgrade in the order of `protocol.md §1.2`; raises `Refusal`."""
+    if levers.refusal_status is not None:
+        raise Refusal(
+            levers.refusal_status,
+            retry_after_s=levers.retry_after_s,
+            client=holder(upgrade.key, config.jwt_secret),
+        )
+    tenant_known = _check_path(upgrade, config)
+    try:
+        vsn = upgrade.query("vsn")
+        codec = codec_for("1.0.0" if vsn is None else vsn)
+    except UnsupportedVersion:
+        raise Refusal(HTTPStatus.FORBIDDEN) from None
+    if not tenant_known:
+        raise _late(HTTPStatus.NOT_FOUND, "Tenant not found", upgrade, config)
+    admission = _check_key(upgrade, codec, config, now_s)
+    _check_upgrade_header(upgrade)
+    return admission
+
+
+def _check_path(upgrade: Upgrade, config: ServerConfig) -> bool:
+    """Whether the tenant is known; raises for a path that leads nowhere."""
+    named = upgrade.headers.get("host", "").split(":")[0].split(".")[0] == config.tenant
+    if upgrade.path == _SERVER_PATH:
+        return named
+    if upgrade.path == _GATEWAY_PATH and not named:
+        return True
+    html = "text/html; charset=utf-8"
+    raise Refusal(HTTPStatus.NOT_FOUND, "Not Found", html, is_routing=True)
+
+
+def _check_key(upgrade: Upgrade, codec: Codec, config: ServerConfig, now_s: float) -> Admission:
+    key = upgrade.key
+    if key is None:
+        raise _late(HTTPStatus.UNAUTHORIZED, "API key is missing", upgrade, config)
+    try:
+        return Admission(codec, key, verify(key, config.jwt_secret, now_s).sub)
+    except TokenRefused as refused:
+        raise _late(HTTPStatus.UNAUTHORIZED, refused.at_connect, upgrade, config) from None
+
+
+def _check_upgrade_header(upgrade: Upgrade) -> None:
+    connection = upgrade.headers.get("connection", "")
+    if "upgrade" not in connection.lower():
+        got = json.dumps([connection])
+        raise Refusal(
+            HTTPStatus.BAD_REQUEST, f"'connection' header must contain 'upgrade', got {got}"
+        )
+
+
+def _late(status: HTTPStatus, text: str, upgrade: Upgrade, config: ServerConfig) -> Refusal:
+    body = json.dumps({"error": text}, separators=(",", ":"))
+    client = holder(upgrade.key, config.jwt_secret)
+    return Refusal(status, body, _JSON, config.connect_error_delay_s, client=client)

@@ -1,0 +1,185 @@
+"""The core of the server: a frame and the time in, effects out; no I/O.
+
+Every method takes the facts and `now_s`, seconds since the epoch, and returns what is to be done,
+in order. What clients can see of a feature is in `features`, one file each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fake_server.config import ServerConfig
+from fake_server.core.effects import Effect, Hangup
+from fake_server.core.state import Channel, Connection, State, membership
+from fake_server.features import access_token, broadcast, join, leave
+from fake_server.handshake import Admission
+from fake_server.levers import Levers
+from harness.protocol import (
+    ACCESS_TOKEN,
+    BROADCAST,
+    HEARTBEAT,
+    PHOENIX,
+    PHX_JOIN,
+    PHX_LEAVE,
+    TOPIC_PREFIX,
+    MalformedMessage,
+    Message,
+)
+
+Feature = Callable[[State, Channel, Message, float], None]
+
+FEATURES: dict[str, Feature] = {
+    BROADCAST: broadcast.handle,
+    ACCESS_TOKEN: access_token.handle,
+}
+"""What a joined channel does with each event; an event that is not here is ignored (§1.8)."""
+
+
+class Node:
+    """One server node: every connection to it, and every channel."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._state = State(config)
+        self._connections_made = 0
+
+    @property
+    def levers(self) -> Levers:
+        """How the server misbehaves at present."""
+        return self._state.levers
+
+    @levers.setter
+    def levers(self, levers: Levers) -> None:
+        self._state.levers = levers
+
+    @property
+    def next_due_s(self) -> float | None:
+        """When `due` has to be called next, seconds since the epoch; None when there is nothing."""
+        return self._state.next_check_s
+
+    @property
+    def connections(self) -> list[int]:
+        """The live connections, in order of arrival."""
+        return list(self._state.connections)
+
+    def membership(self) -> list[dict[str, Any]]:
+        """Who is joined to what, in order of arrival: conn, client, topic, join_ref."""
+        return [
+            membership(channel)
+            for connection in self._state.connections.values()
+            for channel in connection.channels.values()
+        ]
+
+    def refused(self, status: int, client: str | None) -> list[Effect]:
+        """An upgrade was refused with this HTTP status."""
+        self._state.truth("refused", status=status, client=client)
+        return self._effects()
+
+    def opened(self, admission: Admission) -> tuple[int, list[Effect]]:
+        """A handshake succeeded; returns the number of the connection."""
+        self._connections_made += 1
+        connection = Connection(
+            self._connections_made, admission.codec, admission.token, admission.client
+        )
+        self._state.connections[connection.id] = connection
+        self._state.truth("handshake", connection)
+        if self.levers.close_code is not None:
+            self._hang_up(connection, self.levers.close_code)
+        return connection.id, self._effects()
+
+    def receive(self, conn: int, frame: str | bytes, now_s: float) -> list[Effect]:
+        """A client sent a frame."""
+        connection = self._state.connections.get(conn)
+        if connection is not None:
+            self._receive(connection, frame, now_s)
+        return self._effects()
+
+    def resume(self, conn: int, now_s: float) -> list[Effect]:
+        """A blocked connection may go on: its join is answered."""
+        connection = self._state.connections.get(conn)
+        if connection is not None:
+            join.finish(self._state, connection, now_s)
+        return self._effects()
+
+    def closed(self, conn: int, code: int, by: str) -> list[Effect]:
+        """A connection ended; its channels end with it, in silence. Idempotent."""
+        connection = self._state.connections.get(conn)
+        if connection is not None:
+            self._forget(connection, code, by)
+        return self._effects()
+
+    def hang_up(self, conns: list[int], code: int) -> list[Effect]:
+        """Close these connections with a close frame, those of them that still live."""
+        for conn in conns:
+            connection = self._state.connections.get(conn)
+            if connection is not None:
+                self._hang_up(connection, code)
+        return self._effects()
+
+    def due(self, now_s: float) -> list[Effect]:
+        """The time that `next_due_s` named has come."""
+        for channel in self._state.due_checks(now_s):
+            access_token.check(self._state, channel, now_s)
+        return self._effects()
+
+    def stop_live_apps(self) -> None:
+        """The applications behind the live connections never speak again."""
+        for connection in self._state.connections.values():
+            connection.app_stopped = True
+
+    def publish(self, topic: str, event: str, payload: Any) -> tuple[int, list[Effect]]:
+        """Broadcast to a sub-topic as a REST call would; returns the number of receivers too."""
+        receivers = broadcast.publish(self._state, topic, event, payload)
+        return receivers, self._effects()
+
+    def _receive(self, connection: Connection, frame: str | bytes, now_s: float) -> None:
+        try:
+            message = connection.codec.decode(frame, sender="client")
+        except MalformedMessage:
+            # The real server drops it without a word and keeps the socket (protocol.md §1.8).
+            self._frame_truth(connection, Message(None, None, None))
+            return
+        self._frame_truth(connection, message)
+        if not self._state.muted(connection):
+            self._dispatch(connection, message, now_s)
+
+    def _frame_truth(self, connection: Connection, message: Message) -> None:
+        topic = message.topic
+        self._state.truth(
+            "frame",
+            connection,
+            topic=topic.removeprefix(TOPIC_PREFIX) if isinstance(topic, str) else topic,
+            event=message.event,
+            ref=message.ref,
+            join_ref=message.join_ref,
+            id=broadcast.user_id(message) if message.event == BROADCAST else None,
+        )
+
+    def _dispatch(self, connection: Connection, message: Message, now_s: float) -> None:
+        channel = connection.channels.get(message.topic)
+        match message.topic, message.event:
+            case _, event if event == PHX_LEAVE:
+                leave.handle(self._state, connection, message)
+            case str(topic), event if event == PHX_JOIN and topic.startswith(TOPIC_PREFIX):
+                join.handle(self._state, connection, message, now_s)
+            case topic, event if (topic, event) == (PHOENIX, HEARTBEAT):
+                self._state.reply(connection, message, None, "ok", {})
+            case _ if channel is None:
+                reason = {"reason": "unmatched topic"}
+                self._state.reply(connection, message, None, "error", reason)
+            case _, str(event) if event in FEATURES:
+                FEATURES[event](self._state, channel, message, now_s)
+
+    def _hang_up(self, connection: Connection, code: int) -> None:
+        self._state.effects.append(Hangup(connection.id, code))
+        self._forget(connection, code, "server")
+
+    def _forget(self, connection: Connection, code: int, by: str) -> None:
+        del self._state.connections[connection.id]
+        self._state.truth("disconnect", connection, code=code, by=by)
+        for channel in list(connection.channels.values()):
+            self._state.quit(channel, "disconnect")
+
+    def _effects(self) -> list[Effect]:
+        effects, self._state.effects = self._state.effects, []
+        return effects

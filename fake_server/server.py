@@ -1,0 +1,324 @@
+"""The fake server: the core behind real WebSockets, its tokens, levers, and ground truth."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping, Sequence
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from fake_server.config import ServerConfig
+from fake_server.core.effects import Block, Effect, Hangup, Send, Truth
+from fake_server.handshake import Refusal, Upgrade, admit
+from fake_server.levers import Levers
+from fake_server.node import Node
+from fake_server.tokens import sign
+from fake_server.wire import Wire
+
+OnTruth = Callable[[str, Mapping[str, Any]], None]
+
+_LOG = logging.getLogger("fake_server")
+_KEY_LIFETIME_S = 10 * 365 * 24 * 3600
+_OPEN_TIMEOUT_S = 60.0
+_TIMER_STEP_S = 0.001
+_VANISHED = 1006
+
+
+class FakeServer:
+    """A Supabase Realtime server that can be started, watched, and broken.
+
+    `on_truth(f, value)` hears each act of the server at the moment it happens, with the ops that
+    process `server` has in a history. `clock` gives seconds since the epoch; `rng` feeds what is
+    random on the wire. Everything else follows the running event loop, so the server runs unchanged
+    in virtual time.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig | None = None,
+        on_truth: OnTruth | None = None,
+        clock: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.config = config or ServerConfig()
+        self.host = "127.0.0.1"
+        self.port = 0
+        self._on_truth = on_truth
+        self._clock = clock
+        self._rng = rng or random.Random()
+        self._node = Node(self.config)
+        self._server: Server | None = None
+        self._open: dict[Wire, None] = {}
+        self._wires: dict[int, Wire] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due_s: float | None = None
+        self._logger = _websockets_logger()
+
+    # Where it is, and who may use it.
+
+    @property
+    def url(self) -> str:
+        """The address of the gateway, for clients."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"ws://{host}:{self.port}/realtime/v1"
+
+    @property
+    def apikey(self) -> str:
+        """The anonymous API key, good for ten years."""
+        return self._sign("anon", _KEY_LIFETIME_S, jti="apikey")
+
+    def key(self, sub: str) -> str:
+        """An anonymous API key that names its holder, so that the ground truth can."""
+        return self._sign("anon", _KEY_LIFETIME_S, sub=sub, jti=f"apikey-{sub}")
+
+    def token(
+        self, sub: str, token_id: str, lifetime_s: float = 3600, role: str = "authenticated"
+    ) -> str:
+        """An access token; the ground truth calls it `token_id`."""
+        return self._sign(role, lifetime_s, sub=sub, jti=token_id)
+
+    def _sign(self, role: str, lifetime_s: float, **claims: str) -> str:
+        issued_s = int(self._clock())
+        times = {"iat": issued_s, "exp": issued_s + round(lifetime_s)}
+        return sign({"iss": "supabase", "role": role, **times, **claims}, self.config.jwt_secret)
+
+    # Running.
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen, at first or again; port 0 is the port of the last time, or any free one.
+
+        Raises `OSError` if the port is taken, `RuntimeError` if the server runs already.
+        """
+        if self._server is not None:
+            raise RuntimeError(f"the server runs already, at {self.url}: stop it first")
+        loop = asyncio.get_running_loop()
+        server = Server(
+            self._serve,
+            process_request=self._process_request,
+            process_response=_process_response,
+            server_header="Cowboy",
+            open_timeout=_OPEN_TIMEOUT_S,
+            logger=self._logger,
+        )
+        listener = await loop.create_server(
+            lambda: Wire(server, self, self.config, self._logger), host, port or self.port
+        )
+        server.wrap(listener)
+        self._server = server
+        self.host, self.port = host, listener.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Vanish as after SIGKILL: no listener, connections gone without a close frame, all joins
+        forgotten. Does nothing when the server does not run."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close(close_connections=False)
+        for conn in self._node.connections:
+            self._perform(self._node.closed(conn, _VANISHED, "server"))
+        for wire in list(self._open):
+            wire.vanish()
+        await server.wait_closed()
+
+    # Levers.
+
+    async def drain(self, batch: int = 10_000, gap_s: float = 2.0, code: int = 1012) -> None:
+        """Close the live connections with `code`, `batch` at a time with `gap_s` seconds between;
+        new ones are accepted, as by another node. Raises `ValueError` for a batch below 1."""
+        if batch < 1:
+            raise ValueError(f"batch: {batch} connections cannot be closed at a time; at least 1")
+        conns = self._node.connections
+        for first in range(0, len(conns), batch):
+            if first:
+                await asyncio.sleep(gap_s)
+            self._perform(self._node.hang_up(conns[first : first + batch], code))
+
+    async def close_connections(self, code: int) -> None:
+        """Close every live connection with this close code."""
+        self._perform(self._node.hang_up(self._node.connections, code))
+
+    def mute_live(self) -> None:
+        """The applications behind the live connections stop for good: WebSocket pings are answered,
+        no Phoenix frame is sent ever again; new connections work."""
+        self._node.stop_live_apps()
+
+    def mute(self, on: bool) -> None:
+        """The same for all connections, live and new, until it is taken back."""
+        self._node.levers.muted = on
+
+    def freeze_live(self) -> None:
+        """Half-open: the live connections are neither read nor written ever again, not even for
+        pongs, and stay open. The server counts them as idle and forgets them when their time is
+        up; their peers are not told."""
+        for conn in self._node.connections:
+            self._wires[conn].freeze()
+
+    def answer_joins_late(self, delay_s: float, count: int | None = None) -> None:
+        """Answer the next `count` joins (None: all) after `delay_s`; the socket is blocked until
+        then, and the order of the protocol is kept. 0 seconds ends it."""
+        self._node.levers.join_delay_s = delay_s
+        self._node.levers.joins_delayed_max = count
+
+    def refuse_upgrades(self, status: int | None, retry_after_s: int | None = None) -> None:
+        """Refuse every upgrade at once with an HTTP status; None ends it."""
+        self._node.levers.refusal_status = status
+        self._node.levers.retry_after_s = retry_after_s
+
+    def accept_then_close(self, code: int | None) -> None:
+        """Let every handshake succeed and close at once with `code`; None ends it."""
+        self._node.levers.close_code = code
+
+    def heal(self) -> None:
+        """Take every lever back that can be; what was muted or frozen for good stays so."""
+        self._node.levers = Levers()
+
+    # What it does itself, and what it knows.
+
+    def publish(self, topic: str, event: str, payload: Any) -> int:
+        """Broadcast to the public channels of a sub-topic, as a REST call does; returns how many
+        there are."""
+        receivers, effects = self._node.publish(topic, event, payload)
+        self._perform(effects)
+        return receivers
+
+    def membership(self) -> list[dict[str, Any]]:
+        """Who is joined to what: conn, client, topic, join_ref, in order of arrival."""
+        return self._node.membership()
+
+    # What the wires tell (`wire.Owner`).
+
+    def made(self, wire: Wire) -> None:
+        self._open[wire] = None
+
+    def received(self, wire: Wire, frame: str | bytes) -> None:
+        self._perform(self._node.receive(wire.conn, frame, self._clock()))
+
+    def unblocked(self, wire: Wire) -> None:
+        self._perform(self._node.resume(wire.conn, self._clock()))
+
+    def idle(self, wire: Wire) -> None:
+        self._perform(self._node.hang_up([wire.conn], 1000))
+
+    def overflowed(self, wire: Wire, waiting_bytes: int) -> None:
+        _LOG.warning(
+            "conn %d does not read: dropped with %d bytes waiting", wire.conn, waiting_bytes
+        )
+        wire.vanish()
+        self._perform(self._node.closed(wire.conn, _VANISHED, "server"))
+
+    def ended(self, wire: Wire, code: int, by: str) -> None:
+        self._perform(self._node.closed(wire.conn, code, by))
+
+    def lost(self, wire: Wire) -> None:
+        self._open.pop(wire, None)
+        self._wires.pop(wire.conn, None)
+
+    # The shell.
+
+    async def _process_request(self, wire: ServerConnection, request: Request) -> Response | None:
+        assert isinstance(wire, Wire)
+        upgrade = Upgrade(request.path, _headers(request.headers))
+        try:
+            wire.admission = admit(upgrade, self.config, self._node.levers, self._clock())
+        except Refusal as refusal:
+            if not await wire.lost_within(refusal.delay_s):
+                _LOG.info("refused an upgrade: %d %s", refusal.status, refusal.body)
+                self._perform(self._node.refused(refusal.status, refusal.client))
+            return self._refusal(refusal)
+        return None
+
+    async def _serve(self, wire: ServerConnection) -> None:
+        assert isinstance(wire, Wire)
+        assert wire.admission is not None
+        conn, effects = self._node.opened(wire.admission)
+        wire.open(conn)
+        self._wires[conn] = wire
+        self._perform(effects)
+        wire.ready()
+        await wire.close(await wire.hung_up)
+
+    def _perform(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(conn, frame):
+                    self._wires[conn].write(frame)
+                case Hangup(conn, code):
+                    self._wires[conn].hang_up(code)
+                case Block(conn, delay_s):
+                    self._wires[conn].block(delay_s)
+                case Truth(f, value):
+                    if self._on_truth is not None:
+                        self._on_truth(f, value)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        due_s = self._node.next_due_s
+        if due_s == self._timer_due_s:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due_s, self._timer = due_s, None
+        if due_s is not None:
+            delay_s = max(due_s - self._clock(), _TIMER_STEP_S)
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._due)
+
+    def _due(self) -> None:
+        self._timer_due_s = self._timer = None
+        self._perform(self._node.due(self._clock()))
+
+    def _refusal(self, refusal: Refusal) -> Response:
+        headers = Headers()
+        headers["cache-control"] = "max-age=0, private, must-revalidate"
+        headers["content-length"] = str(len(refusal.body.encode()))
+        if refusal.content_type is not None:
+            headers["content-type"] = refusal.content_type
+        headers["date"] = formatdate(self._clock(), usegmt=True)
+        if refusal.retry_after_s is not None:
+            headers["retry-after"] = str(refusal.retry_after_s)
+        headers["vary"] = "accept-encoding"
+        if refusal.is_routing:
+            headers["x-request-id"] = urlsafe_b64encode(self._rng.randbytes(15)).decode()
+        phrase = _phrase(refusal.status)
+        return Response(refusal.status, phrase, headers, refusal.body.encode())
+
+
+def _process_response(wire: ServerConnection, request: Request, response: Response) -> None:
+    if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+        response.headers["cache-control"] = "max-age=0, private, must-revalidate"
+
+
+def _headers(headers: Headers) -> dict[str, str]:
+    """The headers by lower-case name; of repeated ones the first."""
+    found: dict[str, str] = {}
+    for name, value in headers.raw_items():
+        found.setdefault(name.lower(), value)
+    return found
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Refused"
+
+
+def _websockets_logger() -> logging.Logger:
+    """The library's logger without frames and requests, which hold keys, and without the
+    tracebacks of handshakes that clients broke off."""
+    logger = logging.getLogger("fake_server.websockets")
+    logger.setLevel(logging.ERROR)
+    logger.addFilter(_not_a_broken_handshake)
+    return logger
+
+
+def _not_a_broken_handshake(record: logging.LogRecord) -> bool:
+    return record.msg != "opening handshake failed"

@@ -1,0 +1,241 @@
+"""One live WebSocket as the real server's Cowboy keeps it: serial, blockable, closed when idle."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any, Protocol
+
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import CLOSED, OPEN, Event
+from websockets.server import ServerProtocol
+
+from fake_server.config import ServerConfig
+from fake_server.handshake import Admission
+
+_IDLE_TICKS = 10
+_CLOSE_TIMEOUT_S = 5.0
+_LOST = 1006
+_DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
+
+
+class Owner(Protocol):
+    """Who is told what happens on a wire."""
+
+    def made(self, wire: Wire) -> None:
+        """A TCP connection was accepted."""
+
+    def received(self, wire: Wire, frame: str | bytes) -> None:
+        """A whole message came in, and the wire is not blocked."""
+
+    def unblocked(self, wire: Wire) -> None:
+        """The time of a block is over."""
+
+    def idle(self, wire: Wire) -> None:
+        """Nothing came in for too long."""
+
+    def overflowed(self, wire: Wire, waiting_bytes: int) -> None:
+        """More waits to be written than the bound allows."""
+
+    def ended(self, wire: Wire, code: int, by: str) -> None:
+        """The WebSocket ends; may be told more than once."""
+
+    def lost(self, wire: Wire) -> None:
+        """The TCP connection is gone."""
+
+
+class _CowboyProtocol(ServerProtocol):
+    """WebSocket as Cowboy speaks it, and messages handed over in the order of the bytes.
+
+    A reply has to be written before the echo of a close frame that came in the same segment, so
+    messages are handed over while the segment is read, not after it.
+    """
+
+    on_message: Any = None
+
+    def __init__(self, *, max_size: int, logger: logging.Logger) -> None:
+        super().__init__(max_size=max_size, logger=logger)
+        self._opcode = Opcode.TEXT
+        self._fragments: list[bytes] = []
+
+    def recv_frame(self, frame: Frame) -> None:
+        super().recv_frame(frame)
+        if frame.opcode not in _DATA:
+            return
+        if frame.opcode is not Opcode.CONT:
+            self._opcode = frame.opcode
+        self._fragments.append(bytes(frame.data))
+        if frame.fin:
+            data, self._fragments = b"".join(self._fragments), []
+            # Bad UTF-8 is no reason to close (protocol.md §1.7): the codec refuses what it becomes.
+            is_text = self._opcode is Opcode.TEXT
+            self.on_message(data.decode(errors="surrogateescape") if is_text else data)
+
+    def send_frame(self, frame: Frame) -> None:
+        """Close frames carry a code and never a reason (`protocol.md §1.7`)."""
+        if frame.opcode is Opcode.CLOSE:
+            frame = Frame(Opcode.CLOSE, bytes(frame.data)[:2])
+        super().send_frame(frame)
+
+
+class Wire(ServerConnection):
+    """The shell around one connection: the core's effects on it, and what its bytes say.
+
+    While it is blocked, nothing is read and what is written waits, as with a Phoenix transport
+    process that waits for a join. While it is frozen, the same, for good and without a word.
+    """
+
+    def __init__(
+        self, server: Server, owner: Owner, config: ServerConfig, logger: logging.Logger
+    ) -> None:
+        protocol = _CowboyProtocol(max_size=config.frame_bytes_max, logger=logger)
+        super().__init__(protocol, server, ping_interval=None, close_timeout=_CLOSE_TIMEOUT_S)
+        protocol.on_message = self._take
+        self.conn = 0
+        """The number of the connection, once the handshake has succeeded."""
+        self.admission: Admission | None = None
+        self.hung_up: asyncio.Future[int] = self.loop.create_future()
+        """The code to close with, or 1006 when there is nobody left to tell."""
+        self._owner = owner
+        self._config = config
+        self._frozen = False
+        self._ready = False
+        self._inbox: deque[str | bytes] = deque()
+        self._held: list[str | bytes] = []
+        self._held_bytes = 0
+        self._opened_s = self._heard_s = self.loop.time()
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._block_timer: asyncio.TimerHandle | None = None
+
+    def open(self, conn: int) -> None:
+        """The handshake has succeeded: hand over what comes in from here on."""
+        self.conn = conn
+        self._opened_s = self._heard_s = self.loop.time()
+        self._watch_idleness()
+
+    def ready(self) -> None:
+        """The core knows this connection: hand over what has come in."""
+        self._ready = True
+        self._hand_over()
+
+    def write(self, frame: str | bytes) -> None:
+        """Write a frame, or hold it back while the connection is blocked."""
+        if self._frozen or self.protocol.state is not OPEN:
+            return
+        if self._block_timer is not None:
+            self._held.append(frame)
+            self._held_bytes += len(frame)
+        elif isinstance(frame, str):
+            self.protocol.send_text(frame.encode(errors="surrogateescape"))
+            self.send_data()
+        else:
+            self.protocol.send_binary(frame)
+            self.send_data()
+        waiting_bytes = self.transport.get_write_buffer_size() + self._held_bytes
+        if waiting_bytes > self._config.outbox_bytes_max:
+            self._owner.overflowed(self, waiting_bytes)
+
+    def block(self, delay_s: float) -> None:
+        """Neither read nor write for a while."""
+        self._pause_reading()
+        self._block_timer = self.loop.call_later(delay_s, self._unblock)
+
+    def freeze(self) -> None:
+        """Neither read nor write ever again; the socket stays open."""
+        self._frozen = True
+        self._pause_reading()
+
+    def hang_up(self, code: int) -> None:
+        """Close with this code; a frozen connection hears nothing of it."""
+        if not self._frozen and not self.hung_up.done():
+            self._release()
+            self.hung_up.set_result(code)
+
+    def vanish(self) -> None:
+        """Drop the connection without a close frame."""
+        self.transport.abort()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the TCP connection is gone."""
+        return self.connection_lost_waiter.done()
+
+    async def lost_within(self, delay_s: float) -> bool:
+        """Wait; returns early, and true, when the TCP connection is lost."""
+        await asyncio.wait([self.connection_lost_waiter], timeout=delay_s)
+        return self.is_lost
+
+    # What websockets and the loop tell us.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._owner.made(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard_s = self.loop.time()
+        super().data_received(data)
+        self._tell_end()
+
+    def process_event(self, event: Event) -> None:
+        # Messages have been handed over already; the library would queue them for recv().
+        if isinstance(event, Request):
+            super().process_event(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._tell_end()
+        for timer in (self._idle_timer, self._block_timer):
+            if timer is not None:
+                timer.cancel()
+        if not self.hung_up.done():
+            self.hung_up.set_result(_LOST)
+        self._owner.lost(self)
+
+    def _take(self, frame: str | bytes) -> None:
+        self._inbox.append(frame)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        while self._inbox and self._ready and self._block_timer is None and not self._frozen:
+            self._owner.received(self, self._inbox.popleft())
+
+    def _unblock(self) -> None:
+        self._release()
+        self._owner.unblocked(self)
+        held, self._held, self._held_bytes = self._held, [], 0
+        for frame in held:
+            self.write(frame)
+        self._hand_over()
+
+    def _release(self) -> None:
+        if self._block_timer is not None:
+            self._block_timer.cancel()
+            self._block_timer = None
+            if not self._frozen and not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    def _pause_reading(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def _tell_end(self) -> None:
+        received, sent = self.protocol.close_rcvd, self.protocol.close_sent
+        if received is not None:
+            self._owner.ended(self, int(received.code), "client")
+        elif sent is not None:
+            self._owner.ended(self, int(sent.code), "server")
+        elif self.protocol.state is CLOSED:
+            self._owner.ended(self, _LOST, "network")
+
+    def _watch_idleness(self) -> None:
+        """Close at the eleventh tick without a byte: 60 to 66 s (`protocol.md §1.6`)."""
+        tick_s = self._config.idle_timeout_s / _IDLE_TICKS
+        ticks_until_heard = int((self._heard_s - self._opened_s) / tick_s)
+        due_s = self._opened_s + (ticks_until_heard + _IDLE_TICKS + 1) * tick_s
+        if due_s <= self.loop.time():
+            self._owner.idle(self)
+        else:
+            self._idle_timer = self.loop.call_at(due_s, self._watch_idleness)
