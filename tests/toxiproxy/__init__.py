@@ -1,0 +1,1 @@
+"""Tests of the embedded Toxiproxy server and of the adapter over toxiproxy-python."""
