@@ -72,7 +72,7 @@ class Node:
 
     def refused(self, status: int, client: str | None) -> list[Effect]:
         """An upgrade was refused with this HTTP status."""
-        self._state.truth("refused", status=status, client=client)
+        self._state.truth("refused", status=int(status), client=client)
         return self._effects()
 
     def opened(self, admission: Admission) -> tuple[int, list[Effect]]:

@@ -220,7 +220,6 @@ class FakeServer:
 
     def lost(self, wire: Wire) -> None:
         self._open.pop(wire, None)
-        self._wires.pop(wire.conn, None)
 
     # The shell.
 
@@ -244,7 +243,10 @@ class FakeServer:
         self._wires[conn] = wire
         self._perform(effects)
         wire.ready()
-        await wire.close(await wire.hung_up)
+        try:
+            await wire.close(await wire.hung_up)
+        finally:
+            del self._wires[conn]
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:

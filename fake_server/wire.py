@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import CLOSED, OPEN, Event
+from websockets.protocol import CONNECTING, OPEN, Event
 from websockets.server import ServerProtocol
 
 from fake_server.config import ServerConfig
@@ -120,6 +120,8 @@ class Wire(ServerConnection):
         """The core knows this connection: hand over what has come in."""
         self._ready = True
         self._hand_over()
+        # It may have ended before anybody knew its number.
+        self._tell_end()
 
     def write(self, frame: str | bytes) -> None:
         """Write a frame, or hold it back while the connection is blocked."""
@@ -190,8 +192,6 @@ class Wire(ServerConnection):
         for timer in (self._idle_timer, self._block_timer):
             if timer is not None:
                 timer.cancel()
-        if not self.hung_up.done():
-            self.hung_up.set_result(_LOST)
         self._owner.lost(self)
 
     def _take(self, frame: str | bytes) -> None:
@@ -222,13 +222,17 @@ class Wire(ServerConnection):
             self.transport.pause_reading()
 
     def _tell_end(self) -> None:
+        if self.protocol.state in (CONNECTING, OPEN):
+            return
         received, sent = self.protocol.close_rcvd, self.protocol.close_sent
-        if received is not None:
+        if received is not None and self.protocol.close_rcvd_then_sent:
             self._owner.ended(self, int(received.code), "client")
         elif sent is not None:
             self._owner.ended(self, int(sent.code), "server")
-        elif self.protocol.state is CLOSED:
+        else:
             self._owner.ended(self, _LOST, "network")
+        if not self.hung_up.done():
+            self.hung_up.set_result(_LOST)
 
     def _watch_idleness(self) -> None:
         """Close at the eleventh tick without a byte: 60 to 66 s (`protocol.md §1.6`)."""
