@@ -7,9 +7,15 @@ from types import MappingProxyType
 
 from harness.checkers.acknowledgement import acknowledgement
 from harness.checkers.checker import Checker, check_safe, judge_with
+from harness.checkers.conduct import conduct
 from harness.checkers.delivery import delivery
+from harness.checkers.fault_felt import fault_felt
 from harness.checkers.recovery import recovery
+from harness.checkers.resubscription import resubscription
 from harness.checkers.steady_state import steady_state
+from harness.checkers.storm import storm
+from harness.checkers.tokens import tokens
+from harness.checkers.truth import truth
 from harness.history import History
 from harness.verdict import Judgement
 
@@ -21,6 +27,12 @@ CHECKERS: Mapping[str, Checker] = MappingProxyType(
         "delivery": delivery,
         "acknowledgement": acknowledgement,
         "recovery": recovery,
+        "resubscription": resubscription,
+        "truth": truth,
+        "storm": storm,
+        "conduct": conduct,
+        "tokens": tokens,
+        "fault_felt": fault_felt,
     }
 )
 """Those that judge every run, by the names that their verdicts carry."""

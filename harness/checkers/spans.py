@@ -30,7 +30,7 @@ _SAYS_NOT_JOINED = frozenset({("lost", "info"), ("closed", "info"), ("leave", "i
 
 def wanted(history: History) -> Spans:
     """When the application wanted each channel."""
-    return _spans(
+    return spans_of(
         ((op.value["client"], op.value["topic"]), op.time_s, bool(op.value["wanted"]))
         for op in history.where("wanted", process="run")
     )
@@ -38,7 +38,7 @@ def wanted(history: History) -> Spans:
 
 def claimed(history: History) -> Spans:
     """When each client claimed that a channel was joined."""
-    return _spans(
+    return spans_of(
         (channel, op.time_s, says_joined)
         for op in history.ops
         if (says_joined := word(op)) is not None
@@ -56,7 +56,7 @@ def word(op: Op) -> bool | None:
     return False if kind in _SAYS_NOT_JOINED else None
 
 
-def _spans(changes: Iterable[tuple[Channel, float, bool]]) -> Spans:
+def spans_of(changes: Iterable[tuple[Channel, float, bool]]) -> Spans:
     """Spans from changes in order of time; a change to what already holds changes nothing."""
     spans: dict[Channel, list[Span]] = defaultdict(list)
     for channel, time_s, on in changes:

@@ -1,0 +1,82 @@
+"""Tokens: a join carries the newest access token that the application gave its client.
+
+TOKEN of `failures.md` §0.4. A client that rejoins with its first token is thrown out when that one
+expires.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from harness.checkers.words import count, examples
+from harness.history import History, Op
+from harness.verdict import Outcome, Verdict
+
+UNDER_WAY_S = 1.0
+"""A join may be on its way to the server while the token changes."""
+
+
+class Change(NamedTuple):
+    """One `set_token`."""
+
+    client: str
+    token_id: str
+    from_s: float
+    """When the call began: a join may carry this token from here on."""
+    until_s: float
+    """When no join may carry an older one any more; infinity if the client never took it."""
+
+
+def tokens(history: History) -> Verdict:
+    """Compare the token of each join with those that its client held by then."""
+    changes = _changes(history)
+    if not any(change.until_s < math.inf for change in changes):
+        return Verdict(Outcome.NOT_APPLICABLE, "no client took a new token")
+    judged, stale = 0, []
+    for join in history.where("join", process="server"):
+        allowed = _allowed(join, changes)
+        if allowed:
+            judged += 1
+            if join.value["token_id"] not in allowed:
+                stale.append(_words(join, allowed))
+    evidence = {"joins": judged, "stale": examples(stale)}
+    if stale:
+        reason = f"{count(len(stale), 'join')} with an old token ({stale[0]})"
+        return Verdict(Outcome.INVALID, reason, evidence)
+    if not judged:
+        return Verdict(Outcome.NOT_APPLICABLE, "nobody joined after taking a new token", evidence)
+    return Verdict(Outcome.VALID, f"{count(judged, 'join')} with the newest token", evidence)
+
+
+def _allowed(join: Op, changes: Sequence[Change]) -> list[str]:
+    """The newest token that must have settled by then and those set since; none if none settled."""
+    begun = [
+        change
+        for change in changes
+        if change.client == join.value["client"] and change.from_s < join.time_s
+    ]
+    settled = [index for index, change in enumerate(begun) if change.until_s < join.time_s]
+    return [change.token_id for change in begun[settled[-1] :]] if settled else []
+
+
+def _words(join: Op, allowed: Sequence[str]) -> str:
+    return (
+        f"{join.value['client']} joined {join.value['topic']!r} at {join.time_s:.1f} s "
+        f"with token {join.value['token_id']!r} instead of {allowed[-1]!r}"
+    )
+
+
+def _changes(history: History) -> list[Change]:
+    """Every call that may have given a client a token, in order; `fail` certainly did not."""
+    changes: dict[int | None, Change] = {}
+    for op in history.where("set_token"):
+        if op.type == "invoke":
+            token_id = str(op.value["token_id"])
+            changes[op.id] = Change(op.process, token_id, op.time_s, math.inf)
+        elif op.type == "ok":
+            changes[op.id] = changes[op.id]._replace(until_s=op.time_s + UNDER_WAY_S)
+        elif op.type == "fail":
+            changes.pop(op.id, None)
+    return list(changes.values())

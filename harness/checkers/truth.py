@@ -1,0 +1,147 @@
+"""Truth: a client does not claim to be joined where nothing gets through, or where nobody holds it.
+
+TRUTH and SIGNAL of `failures.md` §0.4. A false claim is excused for `header.detect_within_s`, the
+time that a client may need to find out. Two proofs count: the source went on publishing and the
+channel received nothing at all; or the server had not held the channel for all that time. A source
+that keeps silent proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.checkers.spans import Span, Spans, claimed, spans_of, wanted
+from harness.checkers.traffic import Channel, traffic
+from harness.checkers.words import count, examples, seconds
+from harness.history import History
+from harness.verdict import Outcome, Sli, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class FalseClaim:
+    """A stretch of time through which a client claimed what was not so."""
+
+    channel: Channel
+    span: Span
+    proof: str
+
+    @property
+    def length_s(self) -> float:
+        return self.span.to_s - self.span.from_s
+
+    def __str__(self) -> str:
+        client, topic = self.channel
+        return (
+            f"{client} claimed to be joined to {topic!r} through {seconds(self.length_s)} of "
+            f"{self.proof} (from {self.span.from_s:.1f} s on)"
+        )
+
+
+def truth(history: History) -> Verdict:
+    """Hold each client's word against what it received and against what the server held."""
+    claims = _claims(history)
+    if not claims:
+        return Verdict(Outcome.UNKNOWN, "no client ever claimed to be joined")
+    stretches = [*_silences(claims, history), *_unheld(claims, history)]
+    longest_s = max((one.length_s for one in stretches), default=0.0)
+    slis = {"false_claim_s": Sli(value=longest_s, unit="s")}
+    bound_s = history.header.detect_within_s
+    false = sorted(
+        (one for one in stretches if one.length_s > bound_s), key=lambda one: -one.length_s
+    )
+    if not false:
+        reason = (
+            f"no client claimed to be joined for more than {seconds(longest_s)} when it was not"
+        )
+        return Verdict(Outcome.VALID, reason, {"bound_s": bound_s}, slis)
+    clients = len(dict.fromkeys(one.channel[0] for one in false))
+    evidence = {"bound_s": bound_s, "false claims": examples([str(one) for one in false])}
+    reason = f"{false[0]}; {count(clients, 'client')} in all, {seconds(bound_s)} allowed"
+    return Verdict(Outcome.INVALID, reason, evidence, slis)
+
+
+def _claims(history: History) -> Spans:
+    """What clients claimed of channels while these were wanted, cut at the end of the run."""
+    end_s = history.ops[-1].time_s if history.ops else 0.0
+    wants = wanted(history)
+    return {
+        channel: [
+            Span(max(claim.from_s, want.from_s), min(claim.to_s, want.to_s, end_s))
+            for claim in spans
+            for want in wants[channel]
+            if max(claim.from_s, want.from_s) < min(claim.to_s, want.to_s, end_s)
+        ]
+        for channel, spans in claimed(history).items()
+        if channel in wants
+    }
+
+
+def _silences(claims: Spans, history: History) -> Iterator[FalseClaim]:
+    """Stretches in which the source published and the channel received nothing, from the first
+    message to the last of each: it takes two to show that the silence lasted."""
+    seen = traffic(history)
+    for channel, spans in claims.items():
+        receipts_s = [receipt.time_s for receipt in seen.of(channel)]
+        published_s = list(seen.published.get(channel[1], {}).values())
+        for span in spans:
+            for first_s, last_s in _unanswered(span, published_s, receipts_s):
+                yield FalseClaim(channel, Span(first_s, last_s), "silence")
+
+
+def _unanswered(
+    span: Span, published_s: Sequence[float], receipts_s: Sequence[float]
+) -> Iterator[tuple[float, float]]:
+    """First and last publication of each stretch without a receipt, by merging the two in order."""
+    first_s = last_s = None
+    receipts = iter(receipts_s)
+    receipt_s = next(receipts, None)
+    for time_s in published_s:
+        if time_s not in span:
+            continue
+        while receipt_s is not None and receipt_s <= time_s:
+            if first_s is not None and last_s is not None and receipt_s >= first_s:
+                yield first_s, last_s
+                first_s = None
+            receipt_s = next(receipts, None)
+        first_s = time_s if first_s is None else first_s
+        last_s = time_s
+    if first_s is not None and last_s is not None:
+        yield first_s, last_s
+
+
+def _unheld(claims: Spans, history: History) -> Iterator[FalseClaim]:
+    """Stretches of a claim in which the server held the channel on no connection."""
+    held = _held(history)
+    if not held:
+        return
+    for channel, spans in claims.items():
+        for span in spans:
+            for gap in _gaps(span, held.get(channel, ())):
+                yield FalseClaim(channel, gap, "not being held by the server")
+
+
+def _held(history: History) -> Spans:
+    """When the server held each channel on any connection; nothing if it kept no record."""
+    times: dict[Channel, int] = defaultdict(int)
+    changes = []
+    for op in history.ops:
+        if op.process == "server" and op.f in ("join", "leave"):
+            channel = str(op.value["client"]), op.value["topic"]
+            times[channel] += 1 if op.f == "join" else -1
+            changes.append((channel, op.time_s, times[channel] > 0))
+    return spans_of(changes)
+
+
+def _gaps(span: Span, held: Sequence[Span]) -> Iterator[Span]:
+    """The parts of a span that none of `held` covers."""
+    free_s = span.from_s
+    for one in held:
+        if one.from_s >= span.to_s:
+            break
+        if one.from_s > free_s:
+            yield Span(free_s, one.from_s)
+        free_s = max(free_s, one.to_s)
+    if free_s < span.to_s:
+        yield Span(free_s, span.to_s)
