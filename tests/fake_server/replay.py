@@ -81,7 +81,12 @@ def _recorded(line: dict[str, Any]) -> tuple[Any, ...]:
         case "close":
             return "close", data["code"], data["reason"]
         case _:
-            return "http", data["status"], _comparable_headers(data["headers"]), data.get("body", "")
+            return (
+                "http",
+                data["status"],
+                _comparable_headers(data["headers"]),
+                data.get("body", ""),
+            )
 
 
 def comparable(text: str) -> str:

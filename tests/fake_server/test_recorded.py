@@ -10,8 +10,8 @@ from fake_server import FakeServer, ServerConfig
 from harness import sim
 from tests.fake_server.replay import Case, Replay, Seen
 
-_TOLERANCE_S = 0.25
-"""The recorded machine's slowness; the delays that matter are whole seconds."""
+_TOLERANCE_S = 0.5
+"""The network's part; the delays that matter are whole seconds."""
 
 CASES = [
     "access_token_expired.v1",

@@ -1,0 +1,92 @@
+"""The server as a process: the ready line, the signals, and a busy port."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from websockets.sync.client import connect
+
+_PATIENCE_S = 30
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The server as a child, killed in the end."""
+    command = [sys.executable, "-m", "fake_server", "--port", "0", *arguments]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, text=True, **pipes) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def ready(child: subprocess.Popen[str]) -> dict[str, Any]:
+    assert child.stdout is not None
+    line: dict[str, Any] = json.loads(child.stdout.readline())
+    return line
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_where_it_is_serves_and_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
+    with process() as child:
+        line = ready(child)
+        assert list(line) == ["host", "port", "url", "apikey", "version"]
+        uri = f"{line['url']}/websocket?apikey={line['apikey']}"
+        with connect(uri, proxy=None) as client:
+            client.send('{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"1"}')
+            assert json.loads(client.recv(_PATIENCE_S))["ref"] == "1"
+            child.send_signal(number)
+            stdout, stderr = child.communicate(timeout=_PATIENCE_S)
+        assert (child.returncode, stdout) == (0, "")
+        assert line["apikey"] not in stderr
+
+
+def test_it_ends_when_its_parent_closes_stdin() -> None:
+    with process("--until-stdin-closes") as child:
+        ready(child)
+        child.communicate(timeout=_PATIENCE_S)
+        assert child.returncode == 0
+
+
+def test_handshakes_that_are_broken_off_leave_no_traceback() -> None:
+    with process() as child:
+        port = ready(child)["port"]
+        for junk in (b"", b"GARBAGE\r\n\r\n", b"POST / HTTP/1.1\r\nHost: x\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.sendall(junk)
+        with pytest.raises(Exception, match="HTTP 401"):
+            connect(f"ws://127.0.0.1:{port}/realtime/v1/websocket?apikey=hush", proxy=None)
+        child.terminate()
+        _, stderr = child.communicate(timeout=_PATIENCE_S)
+        assert stderr == (
+            "fake_server: refused an upgrade: 401 "
+            '{"error":"The token provided is not a valid JWT"}\n'
+        )
+
+
+def test_a_busy_port_is_one_clear_line_and_exit_3() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with process("--port", str(port)) as child:
+            stdout, stderr = child.communicate(timeout=_PATIENCE_S)
+    assert (child.returncode, stdout) == (3, "")
+    assert stderr.count("\n") == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in stderr
+
+
+@pytest.mark.parametrize("arguments", [["--port", "http"], ["--port", "65536"], ["--nonsense"]])
+def test_a_wrong_option_is_a_usage_error(arguments: list[str]) -> None:
+    with process(*arguments) as child:
+        _, stderr = child.communicate(timeout=_PATIENCE_S)
+    assert child.returncode == 2
+    assert arguments[-1] in stderr
+    assert "Traceback" not in stderr

@@ -1,0 +1,110 @@
+"""One WebSocket as Cowboy keeps it: idle closes, sizes, fragments, and clients that do not read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from tests.fake_server.stage import simulated, stage
+
+
+@simulated
+async def test_silence_of_sixty_seconds_and_a_tick_closes_with_1000() -> None:
+    """Ten ticks of 6 s without a byte, and the one after them: 60 to 66 s (recorded: 66)."""
+    loop = asyncio.get_running_loop()
+    async with stage() as s:
+        alice = await s.client()
+        opened_s = loop.time()
+        await asyncio.sleep(20)
+        await alice.heartbeat()
+        heard_s = loop.time()
+        assert await alice.close_code(within_s=200) == 1000
+        assert 60 <= loop.time() - heard_s <= 67
+        assert abs((loop.time() - opened_s) % 6) < 1
+        assert s.told("disconnect")[0]["by"] == "server"
+
+
+@simulated
+async def test_what_the_server_sends_does_not_keep_a_connection_and_pings_do() -> None:
+    async with stage() as s:
+        alice, bob = await s.joined("alice"), await s.joined("bob")
+        for number in range(7):
+            await asyncio.sleep(10)
+            s.server.publish("room", "shot", {"id": number})
+            await (await bob.socket.ping())
+        assert [told["client"] for told in s.told("disconnect")] == ["alice"]
+        assert await alice.close_code() == 1000
+
+
+@simulated
+async def test_a_frame_that_is_too_large_closes_with_1009_and_no_reason() -> None:
+    async with stage(frame_bytes_max=1000) as s:
+        alice = await s.client()
+        await alice.socket.send("x" * 1001)
+        assert await alice.close_code() == 1009
+        assert alice.socket.close_reason == ""
+        assert s.told("disconnect") == [
+            {"conn": 1, "client": "alice", "code": 1009, "by": "server"}
+        ]
+
+
+@simulated
+async def test_bad_utf8_and_bad_json_are_dropped_and_the_socket_lives() -> None:
+    async with stage() as s:
+        alice = await s.client()
+        await alice.socket.send(b'\xff\xfe"', text=True)
+        await alice.socket.send(b'[null,"1","phoenix","heart\xffbeat",{}]', text=True)
+        await alice.socket.send("{")
+        await alice.heartbeat()
+        assert (await alice.next())[1] == "1"
+        assert [told["event"] for told in s.told("frame")] == [None, None, None, "heartbeat"]
+
+
+@simulated
+async def test_a_message_in_fragments_is_one_message() -> None:
+    async with stage() as s:
+        alice = await s.client()
+        await alice.socket.send(iter(['[null,"1","phoe', 'nix","heartbeat"', ",{}]"]))
+        assert await alice.status() == "ok"
+
+
+@simulated
+async def test_a_reply_comes_before_the_echo_of_the_close_that_followed_its_request() -> None:
+    async with stage() as s:
+        alice = await s.client()
+        protocol = alice.socket.protocol
+        protocol.send_text(json.dumps([None, "1", "phoenix", "heartbeat", {}]).encode())
+        protocol.send_close(1000, "bye")
+        alice.socket.transport.write(b"".join(protocol.data_to_send()))
+        assert await alice.status() == "ok"
+        assert await alice.close_code() == 1000
+        assert alice.socket.close_reason == ""
+
+
+@simulated
+async def test_a_client_that_does_not_read_is_dropped_at_the_bound_and_that_is_told() -> None:
+    async with stage(outbox_bytes_max=300_000, idle_timeout_s=1e6) as s:
+        alice = await s.joined("alice")
+        bob = await s.joined("bob")
+        s.server.answer_joins_late(1000.0, count=1)
+        await alice.join("hall")
+        await asyncio.sleep(1)
+        for number in range(10):
+            s.server.publish("room", "shot", {"id": number, "pad": "x" * 100_000})
+            await asyncio.sleep(1)
+        dropped = {"conn": 1, "client": "alice", "code": 1006, "by": "server"}
+        assert s.told("disconnect") == [dropped]
+        received = [(await bob.next())[4]["payload"]["id"] for _ in range(10)]
+        assert received == list(range(10))
+
+
+@simulated
+async def test_a_connection_lost_without_a_close_frame_is_told_as_the_networks_doing() -> None:
+    async with stage() as s:
+        alice = await s.joined()
+        alice.socket.transport.abort()
+        await asyncio.sleep(1)
+        assert s.told("disconnect") == [
+            {"conn": 1, "client": "alice", "code": 1006, "by": "network"}
+        ]
+        assert [told["by"] for told in s.told("leave")] == ["disconnect"]
