@@ -10,12 +10,14 @@ from its recovery to the end. Duplicates and inversions are never excused (ONCE 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harness.checkers.course import Course, course
+from harness.checkers.remembered import remembered
 from harness.checkers.spans import Span, Spans, claimed, wanted
 from harness.checkers.traffic import Channel, Traffic, traffic
 from harness.checkers.words import count, examples
@@ -80,6 +82,7 @@ def delivery(history: History) -> Verdict:
     return Verdict(Outcome.VALID, reason, evidence, _slis(found))
 
 
+@remembered
 def findings(history: History) -> Findings:
     """Follow every message of the source to every channel that wanted it."""
     seen = traffic(history)
@@ -156,24 +159,27 @@ def _check_losses(
     had = {receipt.id: None for receipt in seen.of(channel)}
     highest = max(had, default=-1)
     settled_s = run.end_s - SETTLE_S
-    for id, time_s in _published_in(owed.covered, seen.published.get(channel[1], {})):
-        before, after = _inside(owed.before, time_s), _inside(owed.after, time_s)
-        found.owed[channel] += before or after
-        if id in had:
+    published = seen.published.get(channel[1], {})
+    times_s = list(published.values())
+    found.owed[channel] += _number(owed.before, times_s) + _number(owed.after, times_s)
+    missing = [case for case in published.items() if case[0] not in had]
+    for id, time_s in missing:
+        if not _inside(owed.covered, time_s):
             continue
         # A channel keeps its order: once a later message is there, an earlier one never comes.
         certain = id < highest or time_s <= settled_s
         case = Case(channel, id, time_s)
-        if certain and before:
+        if certain and _inside(owed.before, time_s):
             found.lost_before.append(case)
-        elif certain and after:
+        elif certain and _inside(owed.after, time_s):
             found.lost_after.append(case)
         else:
             found.excused.append(case)
 
 
-def _published_in(span: Span, published: Mapping[int, float]) -> Iterator[tuple[int, float]]:
-    return ((id, time_s) for id, time_s in published.items() if _inside(span, time_s))
+def _number(span: Span, times_s: Sequence[float]) -> int:
+    """How many of the ascending times lie inside a span."""
+    return max(0, bisect_right(times_s, span.to_s) - bisect_right(times_s, span.from_s))
 
 
 def _inside(span: Span, time_s: float) -> bool:

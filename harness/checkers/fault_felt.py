@@ -105,20 +105,26 @@ def _lost(seen: Traffic, wants: Spans) -> Iterator[Sign]:
 
 def _late(seen: Traffic, first_fault_s: float) -> Iterator[Sign]:
     """Messages that took notably longer than those of the steady state; each at its publication."""
-    latencies = [
-        (published_s, receipt.time_s - published_s, channel)
-        for channel, receipts in seen.receipts.items()
-        for receipt in receipts
-        if (published_s := seen.published_s(channel, receipt)) is not None
-    ]
-    steady_s = sorted(took_s for at_s, took_s, _ in latencies if at_s + took_s < first_fault_s)
-    usual_s = percentile(steady_s, 99)
+    usual_s = percentile(sorted(_steady_latencies_s(seen, first_fault_s)), 99)
     if usual_s is None:
         return
     late_s = max(LATE_FACTOR * usual_s, usual_s + LATE_S)
-    for published_s, took_s, channel in latencies:
-        if took_s > late_s:
-            yield Sign(published_s, f"a message took {took_s:.2f} s to {channel[0]}")
+    for (client, topic), receipts in seen.receipts.items():
+        published = seen.published.get(topic, {})
+        for time_s, id in receipts:
+            took_s = time_s - published.get(id, time_s)
+            if took_s > late_s:
+                yield Sign(published[id], f"a message took {took_s:.2f} s to {client}")
+
+
+def _steady_latencies_s(seen: Traffic, first_fault_s: float) -> Iterator[float]:
+    for (_, topic), receipts in seen.receipts.items():
+        published = seen.published.get(topic, {})
+        for time_s, id in receipts:
+            if time_s >= first_fault_s:
+                break
+            if id in published:
+                yield time_s - published[id]
 
 
 def _slow_joins(history: History) -> Iterator[Sign]:

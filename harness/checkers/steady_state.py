@@ -25,6 +25,8 @@ def steady_state(history: History) -> Verdict:
     ]
     if not_joined:
         return _unhealthy(f"{_names(not_joined)} did not join before the first fault", not_joined)
+    if not any(_was_published(topic, seen, until_s) for _, topic in channels):
+        return _unhealthy("nothing was published before the first fault", channels)
     deaf = [channel for channel in channels if not _heard(channel, seen, until_s)]
     if deaf:
         return _unhealthy(f"{_names(deaf)} received nothing before the first fault", deaf)
@@ -39,8 +41,14 @@ def steady_state(history: History) -> Verdict:
 
 
 def _heard(channel: Channel, seen: Traffic, until_s: float) -> bool:
+    """Whether it received something; there is nothing to receive where nothing was published."""
     receipts = seen.of(channel)
-    return bool(receipts) and receipts[0].time_s < until_s
+    in_time = bool(receipts) and receipts[0].time_s < until_s
+    return in_time or not _was_published(channel[1], seen, until_s)
+
+
+def _was_published(topic: str, seen: Traffic, until_s: float) -> bool:
+    return any(time_s < until_s for time_s in seen.published.get(topic, {}).values())
 
 
 def _names(channels: list[Channel]) -> str:

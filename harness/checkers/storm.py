@@ -151,8 +151,8 @@ def _acts(history: History) -> Iterator[tuple[float, float, float]]:
     """When the nemesis began each act, when it had acted, and when it began the next."""
     begun = [op for op in history.ops if op.process == "nemesis" and op.type == "invoke"]
     acted_s = {op.id: op.time_s for op in history.ops if op.process == "nemesis"}
-    nexts_s = [op.time_s for op in begun[1:]] + [math.inf]
-    for op, next_s in zip(begun, nexts_s, strict=True):
+    begun_s = [op.time_s for op in begun]
+    for op, next_s in zip(begun, [*begun_s[1:], math.inf], strict=False):
         yield op.time_s, acted_s[op.id], next_s
 
 

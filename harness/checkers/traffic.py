@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from harness.checkers.remembered import remembered
 from harness.history import History
 
 Channel = tuple[str, str]
@@ -32,10 +33,6 @@ class Traffic:
         """What a channel received."""
         return self.receipts.get(channel, [])
 
-    def published_s(self, channel: Channel, receipt: Receipt) -> float | None:
-        """When the message of a receipt was published; None for one that never was."""
-        return self.published.get(channel[1], {}).get(receipt.id)
-
     def first_since(self, channel: Channel, since_s: float) -> Receipt | None:
         """The first receipt of a message that was published at `since_s` or later."""
         published = self.published.get(channel[1], {})
@@ -45,6 +42,7 @@ class Traffic:
         return None
 
 
+@remembered
 def traffic(history: History) -> Traffic:
     """Read the traffic of a run.
 

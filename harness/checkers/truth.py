@@ -8,15 +8,22 @@ that keeps silent proves nothing.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 
 from harness.checkers.spans import Span, Spans, claimed, spans_of, wanted
-from harness.checkers.traffic import Channel, traffic
+from harness.checkers.traffic import Channel, Receipt, traffic
 from harness.checkers.words import count, examples, seconds
 from harness.history import History
 from harness.verdict import Outcome, Sli, Verdict
+
+ANSWER_S = 5.0
+"""A message that comes within this time shows no silence at its publication."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,35 +87,27 @@ def _claims(history: History) -> Spans:
 
 def _silences(claims: Spans, history: History) -> Iterator[FalseClaim]:
     """Stretches in which the source published and the channel received nothing, from the first
-    message to the last of each: it takes two to show that the silence lasted."""
+    missed message to the last of each: it takes two to show that the silence lasted."""
     seen = traffic(history)
     for channel, spans in claims.items():
-        receipts_s = [receipt.time_s for receipt in seen.of(channel)]
-        published_s = list(seen.published.get(channel[1], {}).values())
+        receipts = seen.of(channel)
+        receipts_s = [receipt.time_s for receipt in receipts]
+        missed_s = _missed_s(seen.published.get(channel[1], {}), receipts)
         for span in spans:
-            for first_s, last_s in _unanswered(span, published_s, receipts_s):
-                yield FalseClaim(channel, Span(first_s, last_s), "silence")
+            in_span = [time_s for time_s in missed_s if time_s in span]
+            for _, stretch in groupby(in_span, key=partial(bisect_left, receipts_s)):
+                times_s = list(stretch)
+                yield FalseClaim(channel, Span(times_s[0], times_s[-1]), "silence")
 
 
-def _unanswered(
-    span: Span, published_s: Sequence[float], receipts_s: Sequence[float]
-) -> Iterator[tuple[float, float]]:
-    """First and last publication of each stretch without a receipt, by merging the two in order."""
-    first_s = last_s = None
-    receipts = iter(receipts_s)
-    receipt_s = next(receipts, None)
-    for time_s in published_s:
-        if time_s not in span:
-            continue
-        while receipt_s is not None and receipt_s <= time_s:
-            if first_s is not None and last_s is not None and receipt_s >= first_s:
-                yield first_s, last_s
-                first_s = None
-            receipt_s = next(receipts, None)
-        first_s = time_s if first_s is None else first_s
-        last_s = time_s
-    if first_s is not None and last_s is not None:
-        yield first_s, last_s
+def _missed_s(published: Mapping[int, float], receipts: Iterable[Receipt]) -> list[float]:
+    """When those messages were published that did not come, or only long after."""
+    came_s: dict[int, float] = {}
+    for time_s, id in receipts:
+        came_s.setdefault(id, time_s)
+    return [
+        time_s for id, time_s in published.items() if came_s.get(id, math.inf) > time_s + ANSWER_S
+    ]
 
 
 def _unheld(claims: Spans, history: History) -> Iterator[FalseClaim]:

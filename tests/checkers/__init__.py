@@ -1,0 +1,1 @@
+"""Tests of the checkers, by histories written by hand."""

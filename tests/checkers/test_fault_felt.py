@@ -1,0 +1,100 @@
+"""Tests of the signs by which a fault shows, and of faults that show none."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.checkers.fault_felt import fault_felt
+from harness.verdict import Outcome
+from tests.checkers.story import Story, perfect_run
+
+
+def unharmed(heal_s: float | None = 20.0) -> Story:
+    """A fault from 10 s on that does nothing; the clients go on for 100 s."""
+    return perfect_run(fault_s=None, end_s=100.0).fault("outage", 10.0, heal_s)
+
+
+def test_a_fault_that_nobody_noticed_has_tested_nothing() -> None:
+    verdict = fault_felt(unharmed().history())
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert verdict.reason == "no client felt outage at 10.0 s, so the run shows nothing of it"
+
+
+def test_an_outage_that_interrupts_is_felt() -> None:
+    assert fault_felt(perfect_run().history()).outcome is Outcome.VALID
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        unharmed().disconnect("client-0", 12.0),
+        unharmed().lost("client-0", 12.0),
+        unharmed().dial(12.0, "refused"),
+        unharmed().dial(12.0, "lost"),
+        unharmed().server(12.0, "refused", status=503, client="client-0"),
+        unharmed().without(lambda op: op.f == "received" and 12 < op.time_s < 12.1),
+        unharmed().joins("client-0", 12.0, conn=9).joined("client-0", 13.5),
+        unharmed().joins("client-0", 12.0, conn=9),
+        unharmed().source(12.0, 500).received("client-0", 12.3, 500),
+    ],
+    ids=[
+        "connection ended",
+        "channel lost",
+        "connect refused",
+        "connect lost",
+        "upgrade refused",
+        "message lost",
+        "join slow",
+        "join never answered",
+        "message late",
+    ],
+)
+def test_any_sign_of_trouble_will_do(story: Story) -> None:
+    assert fault_felt(story.history()).outcome is Outcome.VALID
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        unharmed().dial(12.0, "accepted"),
+        unharmed().joins("client-0", 12.0, conn=9).joined("client-0", 12.5),
+        unharmed()
+        .source(12.0, 500)
+        .received("client-0", 12.05, 500)
+        .received("client-1", 12.05, 500),
+        unharmed().source(12.0, 500, topic="hall"),
+    ],
+    ids=["connect accepted", "join at once", "message in time", "message that nobody wanted"],
+)
+def test_what_happens_without_faults_is_no_sign(story: Story) -> None:
+    story.received("client-0", 12.01, 500).received("client-1", 12.01, 500)
+    assert fault_felt(story.history()).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("heal_s", "sign_s", "outcome"),
+    [
+        (20.0, 9.0, Outcome.UNKNOWN),
+        (20.0, 10.0, Outcome.VALID),
+        (20.0, 30.0, Outcome.VALID),
+        (20.0, 31.0, Outcome.UNKNOWN),
+        (None, 70.0, Outcome.VALID),
+        (None, 71.0, Outcome.UNKNOWN),
+    ],
+)
+def test_a_sign_counts_in_the_time_of_its_fault_only(
+    heal_s: float | None, sign_s: float, outcome: Outcome
+) -> None:
+    story = unharmed(heal_s).lost("client-0", sign_s)
+    assert fault_felt(story.history()).outcome is outcome
+
+
+def test_every_fault_must_be_felt() -> None:
+    story = unharmed().lost("client-0", 12.0).fault("late_joins", 60.0, 65.0)
+    verdict = fault_felt(story.history())
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "late_joins at 60.0 s" in verdict.reason
+
+
+def test_a_run_without_faults_has_none_to_feel() -> None:
+    assert fault_felt(perfect_run(fault_s=None).history()).outcome is Outcome.NOT_APPLICABLE
