@@ -54,3 +54,10 @@ def worst_value(name: str, values: Iterable[float | None]) -> float | None:
         numbers.append(value)
     pick = min if better(name) == "higher" else max
     return pick(numbers, default=None)
+
+
+def shown(value: float | None) -> str:
+    """A number with as many digits as a person can use; `none` for one that never came to be."""
+    if value is None:
+        return "none"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
