@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl
 
 from fake_server.config import ServerConfig
 from fake_server.levers import Levers
 from fake_server.tokens import TokenRefused, holder, verify
-from harness.protocol import Codec, codec_for
-from harness.protocol.codec import UnsupportedVersion
+from harness.protocol import Codec, UnsupportedVersion, codec_for
 
 _GATEWAY_PATH = "/realtime/v1/websocket"
 _SERVER_PATH = "/socket/websocket"
@@ -23,23 +22,20 @@ _JSON = "application/json; charset=utf-8"
 class Upgrade:
     """What a client asks for; header names in lower case."""
 
-    target: str = field(repr=False)
-    """Path and query, as in the request line."""
+    path: str
+    query: Mapping[str, str] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
 
-    @property
-    def path(self) -> str:
-        return urlsplit(self.target).path
-
-    def query(self, name: str) -> str | None:
-        """A query parameter; the last wins, as in Plug."""
-        values = parse_qs(urlsplit(self.target).query, keep_blank_values=True).get(name)
-        return values[-1] if values else None
+    @classmethod
+    def of(cls, target: str, headers: Mapping[str, str]) -> Upgrade:
+        """Read the target of a request line; of repeated parameters the last wins, as in Plug."""
+        path, _, query = target.partition("?")
+        return cls(path, dict(parse_qsl(query, keep_blank_values=True)), headers)
 
     @property
     def key(self) -> str | None:
         """The API key: the header wins over the query (`protocol.md §1.1`)."""
-        return self.headers.get("x-api-key", self.query("apikey"))
+        return self.headers.get("x-api-key", self.query.get("apikey"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +72,7 @@ def admit(upgrade: Upgrade, config: ServerConfig, levers: Levers, now_s: float) 
         )
     tenant_known = _check_path(upgrade, config)
     try:
-        vsn = upgrade.query("vsn")
-        codec = codec_for("1.0.0" if vsn is None else vsn)
+        codec = codec_for(upgrade.query.get("vsn", "1.0.0"))
     except UnsupportedVersion:
         raise Refusal(HTTPStatus.FORBIDDEN) from None
     if not tenant_known:

@@ -95,9 +95,9 @@ class Node:
         return self._effects()
 
     def resume(self, conn: int, now_s: float) -> list[Effect]:
-        """A blocked connection may go on: its join is answered."""
+        """A blocked connection may go on: its join is answered, unless its application stopped."""
         connection = self._state.connections.get(conn)
-        if connection is not None:
+        if connection is not None and not self._state.muted(connection):
             join.finish(self._state, connection, now_s)
         return self._effects()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
 from websockets.http11 import Request, Response
 
 from fake_server.config import ServerConfig
@@ -225,7 +226,7 @@ class FakeServer:
 
     async def _process_request(self, wire: ServerConnection, request: Request) -> Response | None:
         assert isinstance(wire, Wire)
-        upgrade = Upgrade(request.path, _headers(request.headers))
+        upgrade = Upgrade.of(request.path, _headers(request.headers))
         try:
             wire.admission = admit(upgrade, self.config, self._node.levers, self._clock())
         except Refusal as refusal:
@@ -315,7 +316,7 @@ def _phrase(status: int) -> str:
 
 def _websockets_logger() -> logging.Logger:
     """The library's logger without frames and requests, which hold keys, and without the
-    tracebacks of handshakes that clients broke off."""
+    tracebacks of handshakes that a client broke off; those of our own bugs it shows."""
     logger = logging.getLogger("fake_server.websockets")
     logger.setLevel(logging.ERROR)
     logger.addFilter(_not_a_broken_handshake)
@@ -323,4 +324,5 @@ def _websockets_logger() -> logging.Logger:
 
 
 def _not_a_broken_handshake(record: logging.LogRecord) -> bool:
-    return record.msg != "opening handshake failed"
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, InvalidHandshake | OSError | EOFError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,9 +94,11 @@ def verify(token: str, secret: str, now_s: float) -> Claims:
     """
     claims = _signed(token, secret)
     expires_s = claims.get("exp")
-    if isinstance(expires_s, int | float) and round(expires_s) <= int(now_s):
+    if not isinstance(expires_s, int | float) or not math.isfinite(expires_s):
+        raise TokenRefused(Problem.FIELDS)
+    if round(expires_s) <= int(now_s):
         raise TokenRefused(Problem.EXPIRED, int(now_s) - round(expires_s))
-    if not isinstance(expires_s, int | float) or "role" not in claims:
+    if "role" not in claims:
         raise TokenRefused(Problem.FIELDS)
     return Claims(str(claims["role"]), expires_s, _text(claims, "sub"), _text(claims, "jti"))
 

@@ -34,7 +34,7 @@ class Channel:
     join_ref: Any
     """As it came with the join; `phx_close` carries it."""
     push_ref: Any
-    """What replies and pushes carry: the join_ref, or the join's ref where it had none."""
+    """What later replies and pushes carry: the join_ref, or the join's ref where it had none."""
     token: str = field(repr=False)
     claims: Claims
     private: bool = False

@@ -45,13 +45,15 @@ def publish(state: State, topic: str, event: str, payload: Any) -> int:
 
 
 def user_id(request: Message) -> Any:
-    """The `id` that the application gave its message, for the ground truth; None without one."""
+    """The `id` that the application gave its message, for the ground truth; None without one, or
+    when it is neither text nor a whole number."""
     payload = request.payload
     if isinstance(payload, UserBroadcast):
         body = _json_or_none(payload)
     else:
         body = payload.get("payload") if isinstance(payload, dict) else None
-    return body.get("id") if isinstance(body, dict) else None
+    found = body.get("id") if isinstance(body, dict) else None
+    return found if isinstance(found, str | int) else None
 
 
 def _json_or_none(broadcast: UserBroadcast) -> Any:

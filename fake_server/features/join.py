@@ -63,7 +63,7 @@ def finish(state: State, connection: Connection, now_s: float) -> None:
     if isinstance(waiting.outcome, Channel):
         state.enter(waiting.outcome, now_s)
         response: dict[str, Any] = {"postgres_changes": waiting.outcome.bindings}
-        state.reply(connection, request, waiting.outcome.push_ref, "ok", response)
+        state.reply(connection, request, request.join_ref, "ok", response)
     else:
         state.reply(connection, request, request.join_ref, "error", {"reason": waiting.outcome})
     if waiting.replaced is not None:

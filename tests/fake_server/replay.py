@@ -49,7 +49,7 @@ class Case:
     def started_s(self) -> float:
         """When it was recorded: the newest of the answers' dates and of the tokens' birthdays."""
         dates = [
-            parsedate_to_datetime(value).timestamp() - line["t"]
+            parsedate_to_datetime(value).timestamp() - float(line["t"])
             for line in self.lines
             if line["dir"] == "server" and isinstance(line["data"], dict)
             for name, value in line["data"].get("headers", ())

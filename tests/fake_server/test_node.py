@@ -214,3 +214,42 @@ def test_a_join_of_what_is_no_channel_is_unmatched_at_once(topic: Any) -> None:
 )
 def test_wrong_types_in_a_config_are_tolerated(config: Any) -> None:
     joined(Node(CONFIG), config=config)
+
+
+def test_a_join_without_join_ref_is_answered_without_and_its_pushes_carry_its_ref() -> None:
+    """As stock Phoenix was recorded: `join_ref_cases.v2`."""
+    node = Node(CONFIG)
+    conn = opened(node)
+    join = receive(node, conn, None, "1", "realtime:room", "phx_join", JOIN)
+    assert sent(join)[0][:2] == [None, "1"]
+    body = {"event": "x", "payload": {}}
+    push = receive(node, conn, None, "2", "realtime:room", "broadcast", body)
+    assert sent(push)[-1][:2] == ["1", "2"]
+    leave = receive(node, conn, "zz", "3", "realtime:room", "phx_leave", {})
+    assert [frame[:2] for frame in sent(leave)] == [["1", "3"], [None, None]]
+
+
+def test_an_application_that_stopped_while_a_join_waited_never_answers_it() -> None:
+    node = Node(CONFIG)
+    node.levers.join_delay_s = 10.0
+    conn = opened(node)
+    receive(node, conn, "1", "1", "realtime:room", "phx_join", JOIN)
+    node.stop_live_apps()
+    assert node.resume(conn, NOW_S + 10) == []
+    assert node.membership() == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "found"),
+    [
+        ({"payload": {"id": 7}}, 7),
+        ({"payload": {"id": "a"}}, "a"),
+        ({"payload": {"id": {"deep": 1}}}, None),
+        ({"payload": [1]}, None),
+        ("text", None),
+    ],
+)
+def test_the_truth_names_a_broadcast_by_the_id_in_its_payload(payload: Any, found: Any) -> None:
+    node = Node(CONFIG)
+    effects = receive(node, opened(node), "1", "2", "realtime:room", "broadcast", payload)
+    assert told(effects, "frame")[0]["id"] == found

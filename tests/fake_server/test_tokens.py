@@ -40,6 +40,8 @@ def test_a_token_is_read_without_its_spaces_and_its_percent_signs() -> None:
     (jwt.encode(GOOD, None, algorithm="none"), Problem.SIGNER),
     (sign({"exp": NOW_S + 60}, SECRET), Problem.FIELDS),
     (sign({"role": "anon"}, SECRET), Problem.FIELDS),
+    (sign({**GOOD, "exp": "tomorrow"}, SECRET), Problem.FIELDS),
+    (sign({**GOOD, "exp": float("inf")}, SECRET), Problem.FIELDS),
     (sign({**GOOD, "exp": NOW_S}, SECRET), Problem.EXPIRED),
     (sign({**GOOD, "exp": NOW_S - 9}, SECRET[::-1]), Problem.SIGNATURE),
 ])  # fmt: skip

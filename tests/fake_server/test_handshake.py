@@ -1,0 +1,81 @@
+"""Which upgrades are accepted: what recordings of the bare server cannot show."""
+
+from __future__ import annotations
+
+import pytest
+
+from fake_server import ServerConfig
+from fake_server.handshake import Admission, Refusal, Upgrade, admit
+from fake_server.levers import Levers
+from fake_server.tokens import sign
+from harness.protocol import V1, V2
+
+NOW_S = 1_800_000_000.0
+CONFIG = ServerConfig()
+KEY = sign({"role": "anon", "exp": NOW_S + 60, "sub": "alice"}, CONFIG.jwt_secret)
+GATEWAY = "/realtime/v1/websocket"
+BARE = "/socket/websocket"
+
+
+def ask(target: str, host: str = "127.0.0.1:4000", levers: Levers | None = None) -> Admission:
+    headers = {"host": host, "connection": "keep-alive, Upgrade"}
+    return admit(Upgrade.of(target, headers), CONFIG, levers or Levers(), NOW_S)
+
+
+def refusal(target: str, host: str = "127.0.0.1:4000", levers: Levers | None = None) -> Refusal:
+    with pytest.raises(Refusal) as refused:
+        ask(target, host, levers)
+    return refused.value
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:4000", "server", "abc.supabase.co", "localhost", ""])
+def test_any_host_that_names_no_tenant_is_the_gateway(host: str) -> None:
+    assert ask(f"{GATEWAY}?apikey={KEY}", host).client == "alice"
+    refused = refusal(f"{BARE}?apikey={KEY}", host)
+    assert (refused.status, refused.body) == (404, '{"error":"Tenant not found"}')
+
+
+@pytest.mark.parametrize(
+    "host", ["realtime-dev.localhost:54321", "realtime-dev.a.b", "realtime-dev"]
+)
+def test_a_host_that_names_the_tenant_is_the_bare_server(host: str) -> None:
+    assert ask(f"{BARE}?apikey={KEY}", host).client == "alice"
+    refused = refusal(f"{GATEWAY}?apikey={KEY}", host)
+    assert (refused.status, refused.body, refused.delay_s) == (404, "Not Found", 0.0)
+
+
+@pytest.mark.parametrize(("vsn", "codec"), [("", V1), ("&vsn=1.0.7", V1), ("&vsn=2.0.1", V2)])
+def test_the_version_is_negotiated_and_defaults_to_the_first(vsn: str, codec: object) -> None:
+    assert ask(f"{GATEWAY}?apikey={KEY}{vsn}").codec is codec
+
+
+@pytest.mark.parametrize("vsn", ["2", "3.0.0", "", "2.1.0", "2.0.0.0", "٢.0.0"])
+def test_an_unknown_version_is_refused_before_all_else_at_once_and_without_words(vsn: str) -> None:
+    refused = refusal(f"{BARE}?apikey=junk&vsn={vsn}", "nosuch.localhost")
+    assert (refused.status, refused.body, refused.delay_s) == (403, "", 0.0)
+
+
+def test_the_last_of_repeated_keys_counts_and_an_empty_key_is_no_token() -> None:
+    assert ask(f"{GATEWAY}?apikey=junk&apikey={KEY}").client == "alice"
+    refused = refusal(f"{GATEWAY}?apikey=")
+    assert refused.body == '{"error":"The token provided is not a valid JWT"}'
+
+
+def test_a_refusal_by_lever_names_the_client_and_comes_before_every_check() -> None:
+    levers = Levers(refusal_status=429, retry_after_s=3)
+    refused = refusal(f"/nowhere?apikey={KEY}&vsn=9", levers=levers)
+    assert (refused.status, refused.retry_after_s, refused.client) == (429, 3, "alice")
+    assert refused.delay_s == 0.0
+
+
+def test_a_request_without_an_upgrade_is_a_bad_request() -> None:
+    upgrade = Upgrade.of(f"{GATEWAY}?apikey={KEY}", {"connection": "close"})
+    with pytest.raises(Refusal) as refused:
+        admit(upgrade, CONFIG, Levers(), NOW_S)
+    assert refused.value.body == "'connection' header must contain 'upgrade', got [\"close\"]"
+
+
+def test_no_repr_holds_a_key() -> None:
+    upgrade = Upgrade.of(f"{GATEWAY}?apikey={KEY}", {"x-api-key": KEY})
+    assert KEY not in repr(upgrade)
+    assert KEY not in repr(ask(f"{GATEWAY}?apikey={KEY}"))
