@@ -1,0 +1,79 @@
+"""The settings of a manager and of a channel: frozen, documented here, checked when made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+
+from harness.manager.backoff import ReconnectLadder, ReconnectPolicy, RejoinLadder, RejoinPolicy
+from harness.manager.errors import InvalidSetting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """How a manager behaves. The defaults are meant for production against Supabase Realtime.
+
+    Raises `InvalidSetting` for a value that cannot work.
+    """
+
+    heartbeat_interval_s: float = 25.0
+    """Between two heartbeats; the server closes a socket that was silent for 60 s (§1.6)."""
+    heartbeat_timeout_s: float = 5.0
+    """Silence after a heartbeat that counts as a dead link. Must be under the interval."""
+    open_timeout_s: float = 10.0
+    """For TCP, TLS and the WebSocket handshake together."""
+    close_timeout_s: float = 0.5
+    """How long `close()` waits for the peer's part of the closing handshake."""
+    join_timeout_s: float = 10.0
+    """An unanswered join is given up after this, and a leave is sent for it."""
+    leave_timeout_s: float = 5.0
+    """`unsubscribe()` waits no longer than this for the server's answer."""
+    joins_per_s: float = 80.0
+    """Joins are spaced to this rate: 80 % of the server's default limit (§7.2)."""
+    stable_after_s: float = 10.0
+    """A link, or a channel, must have lived this long for its failures to be forgotten."""
+    reconnect: ReconnectPolicy = field(default_factory=ReconnectLadder)
+    """When to dial again."""
+    rejoin: RejoinPolicy = field(default_factory=RejoinLadder)
+    """When to join again on a link that stands."""
+    send_buffer_max: int = 100
+    """Messages that may wait in one channel until they can be written."""
+    send_buffer_bytes_max: int = 1_000_000
+    """Payload bytes that may wait in one channel."""
+    in_flight_max: int = 100
+    """Messages of one channel that may be written and not yet answered; more of them wait."""
+    write_backlog_bytes_max: int = 1_000_000
+    """Bytes that may wait for the socket before broadcasts are held back."""
+    message_bytes_max: int = 5_000_000
+    """The largest message that is accepted from the server."""
+    inbound_queue_max: int = 1_000
+    """Messages that may wait for one channel's callback; then the newest are dropped, visibly."""
+
+    def __post_init__(self) -> None:
+        """Check each number, and that a heartbeat can be judged before the next is due."""
+        for item in fields(self):
+            _check_positive(item.name, getattr(self, item.name))
+        if self.heartbeat_timeout_s >= self.heartbeat_interval_s:
+            raise InvalidSetting(
+                f"heartbeat_timeout_s={self.heartbeat_timeout_s} must be less than "
+                f"heartbeat_interval_s={self.heartbeat_interval_s}: change one of them"
+            )
+
+
+def _check_positive(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    if not (math.isfinite(value) and value > 0):
+        raise InvalidSetting(f"{name}={value} must be a finite number above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelConfig:
+    """What a channel asks of the server when it joins (`protocol.md §2.1`)."""
+
+    ack: bool = True
+    """Have the server answer each broadcast. Without it no send can be reported as acked."""
+    receive_own: bool = False
+    """Receive one's own broadcasts too (the protocol's `self`)."""
+    private: bool = False
+    """Join under the project's row-level policies; needs a token that they allow."""

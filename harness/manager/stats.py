@@ -1,0 +1,33 @@
+"""What a manager has counted since it was made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counters that only rise; they survive reconnects, and close and start."""
+
+    dials: int = 0
+    handshakes: int = 0
+    links_lost: int = 0
+    heartbeats_sent: int = 0
+    heartbeat_timeouts: int = 0
+    joins_sent: int = 0
+    joins_accepted: int = 0
+    joins_failed: int = 0
+    leaves_sent: int = 0
+    gaps: int = 0
+    broadcasts_written: int = 0
+    broadcasts_acked: int = 0
+    broadcasts_unsettled: int = 0
+    """Ended as failed, expired, overflowed or unknown."""
+    received: int = 0
+    """Messages for a channel's callback."""
+    dropped: int = 0
+    """Of these, dropped because the callback was too slow."""
+    callback_failures: int = 0
+    malformed: int = 0
+    stale: int = 0
+    """Replies, closes and errors for a join or push that is no longer current; ignored."""
