@@ -68,6 +68,7 @@ class Desk:
             world="wire" if self._server else "live",
             seed=settings.seed,
             users=users,
+            run_s=float(options.run_time or 0),
             replay=_replay(
                 options, settings, users, "" if self._server else self._environment.host
             ),

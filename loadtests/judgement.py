@@ -10,17 +10,23 @@ from dataclasses import dataclass
 from harness.verdict import Judgement, Outcome, Sli, Verdict
 from loadtests.tally import DURATIONS, Tally
 
+CUT_SHORT_S = 2.0
+"""A load test that ended more than this before its time was stopped."""
 NOTHING_MEASURED = 2
 """The exit code of a load test that gives no evidence."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the load test was asked for."""
+    """What the load test was asked for, and what became of that."""
 
     users: int
     processes: int
     """How many processes ran users: 1, or the workers."""
+    run_s: float = 0.0
+    """For how long; 0 means until somebody stops it."""
+    ran_s: float = 0.0
+    """How long it did run."""
     broken: str = ""
     """What went wrong in the load test itself, so that nothing it measured counts."""
 
@@ -46,7 +52,9 @@ def exit_code(judgement: Judgement) -> int:
 def _load(tally: Tally, asked: Asked) -> Verdict:
     """Whether the load was there that was asked for; a smaller one proves nothing."""
     counts = tally.counts
+    cut_short = asked.ran_s < asked.run_s - CUT_SHORT_S
     shortfalls = [
+        (cut_short, f"stopped after {asked.ran_s:.0f} of {asked.run_s:.0f} s"),
         (counts["joined"] < asked.users, f"{counts['joined']} of {asked.users} users joined"),
         (not counts["delivered"], "nothing was delivered"),
         (

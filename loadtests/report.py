@@ -6,14 +6,14 @@ ended, `end`):
 
 * `load`, all `info`
   * `progress`: users, and every count so far (every few seconds)
-  * `measured`: users, processes, tally — everything that the verdict was reached by
+  * `measured`: users, processes, run_s, ran_s, broken, tally: all that the verdict was reached by
 """
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -41,6 +41,8 @@ class Setup:
     """`wire` against the fake server on this machine, `live` against a host that was given."""
     seed: int
     users: int
+    run_s: float
+    """How long it is to take; 0 means until somebody stops it."""
     replay: str
     """One line that repeats it, without keys."""
 
@@ -52,7 +54,7 @@ class Report:
         self.folder = folder
         self._setup = setup
         self._now_s = now_s
-        self._began_s = now_s()
+        self._began_s = self._sent_until_s = now_s()
         self._tallies: dict[str, Tally] = {}
         self._steady = False
         self._cell = Cell(SCENARIO, CLIENT, setup.world, setup.seed)
@@ -87,11 +89,16 @@ class Report:
     def finish(self, users: int, broken: str = "") -> Judgement:
         """Judge, and write the verdict; `broken` says what went wrong in the load test itself."""
         tally = together(self._tallies.values())
-        asked = Asked(users, max(1, len(self._tallies)), broken)
+        asked = Asked(
+            users=users,
+            processes=max(1, len(self._tallies)),
+            run_s=self._setup.run_s,
+            ran_s=self._sent_until_s - self._began_s,
+            broken=broken,
+        )
         self.progress(users)
         self._phase("end")
-        measured = {"users": users, "processes": asked.processes, "tally": tally.to_json()}
-        self._write("load", "measured", measured)
+        self._write("load", "measured", {**asdict(asked), "tally": tally.to_json()})
         self._history.close()
         judgement = judge(tally, asked)
         self._store.write_judgement(self._cell, judgement, self._setup.replay)
@@ -99,6 +106,7 @@ class Report:
 
     def settling(self) -> None:
         """Sending has ended."""
+        self._sent_until_s = self._now_s()
         self._phase("final")
 
     def _phase(self, phase: str) -> None:
