@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.checkers import judge
@@ -50,9 +50,14 @@ def _rejudge(store: Store, before: Result, judge: Judge) -> Rejudged:
     if not (store.folder / before.cell.path / "history.jsonl").exists():
         return Rejudged(before, None, "no history was recorded")
     history = _history(store, before)
-    if not any(op.value.get("phase") == "end" for op in history.where("phase", process="run")):
+    if not _ended(history):
         return Rejudged(before, None, "the run ended before its story did")
     return Rejudged(before, Judgement({**recorded, **judge(history).checkers}))
+
+
+def _ended(history: History) -> bool:
+    phases = history.where("phase", process="run")
+    return any(dict(op.value) == {"phase": "end"} for op in phases)
 
 
 def _history(store: Store, result: Result) -> History:
@@ -62,6 +67,9 @@ def _history(store: Store, result: Result) -> History:
         history = store.read_history(cell)
     except (MalformedHistory, UnicodeDecodeError, RecursionError) as error:
         raise BadRun(f"{path}: {error}") from None
+    for number, op in enumerate(history.ops, 2):
+        if not isinstance(op.value, Mapping):
+            raise BadRun(f"{path}: line {number}: value is {op.value!r}, which is no object")
     header = history.header
     if (header.scenario, header.client, header.world, header.seed) != (
         cell.scenario,
