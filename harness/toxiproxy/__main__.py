@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import os
 import secrets
 import signal
 import sys
+import threading
+from collections.abc import Callable
 
 from harness.entropy import BadSeed, parse_seed
 from harness.toxiproxy.api import VERSION
@@ -39,7 +43,7 @@ async def _serve(host: str, port: int, seed: int, until_stdin_closes: bool) -> i
         loop.add_signal_handler(number, ended.set)
     await server.start()
     if until_stdin_closes:
-        await loop.connect_read_pipe(lambda: _UntilEof(ended), sys.stdin)
+        _call_at_eof(lambda: loop.call_soon_threadsafe(ended.set))
     ready = {"host": server.host, "port": server.port, "version": VERSION, "seed": seed}
     print(json.dumps(ready), flush=True)
     await ended.wait()
@@ -47,14 +51,21 @@ async def _serve(host: str, port: int, seed: int, until_stdin_closes: bool) -> i
     return 0
 
 
-class _UntilEof(asyncio.Protocol):
-    """Standard input, held open by a parent: its end is the parent's, however that came."""
+def _call_at_eof(callback: Callable[[], object]) -> None:
+    """Watch standard input, held open by a parent: its end is the parent's, however that came.
 
-    def __init__(self, ended: asyncio.Event) -> None:
-        self._ended = ended
+    A thread, since a loop cannot watch every kind of file; `os.read`, since a buffered reader
+    would hold its lock while the interpreter ends.
+    """
 
-    def connection_lost(self, error: Exception | None) -> None:
-        self._ended.set()
+    def watch() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        # The loop may have ended first.
+        with contextlib.suppress(RuntimeError):
+            callback()
+
+    threading.Thread(target=watch, name="until-stdin-closes", daemon=True).start()
 
 
 class _Parser(argparse.ArgumentParser):

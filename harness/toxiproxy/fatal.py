@@ -1,0 +1,27 @@
+"""Toxics that end the real server's process on the first byte, refused before they are sent."""
+
+from __future__ import annotations
+
+from harness.toxics import BadToxic, Latency, Slicer, Toxic
+
+JITTER_MS_MAX = 2**62 - 1
+
+
+def refuse_fatal(toxic: Toxic) -> Toxic:
+    """The toxic, if a Toxiproxy survives it (`toxiproxy.md` §0.1, §2.8). Raises `BadToxic`."""
+    match toxic:
+        case Slicer(average_size=0):
+            raise BadToxic(
+                "toxic 'slicer': average_size is 0, which ends a Toxiproxy; say 1 or more bytes"
+            )
+        case Slicer(average_size=average, size_variation=variation) if variation > average:
+            raise BadToxic(
+                f"toxic 'slicer': size_variation is {variation}, over the average_size of "
+                f"{average}, which ends a Toxiproxy; say at most {average}"
+            )
+        case Latency(jitter=jitter) if jitter > JITTER_MS_MAX:
+            raise BadToxic(
+                f"toxic 'latency': jitter is {jitter}, which ends a Toxiproxy; "
+                f"say at most {JITTER_MS_MAX}"
+            )
+    return toxic
