@@ -14,7 +14,7 @@ from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHandshake
+from websockets.exceptions import WebSocketException
 from websockets.http11 import Request, Response
 
 from fake_server.config import ServerConfig
@@ -325,4 +325,4 @@ def _websockets_logger() -> logging.Logger:
 
 def _not_a_broken_handshake(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, InvalidHandshake | OSError | EOFError)
+    return not isinstance(error, WebSocketException | OSError | EOFError)

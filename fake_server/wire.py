@@ -120,8 +120,6 @@ class Wire(ServerConnection):
         """The core knows this connection: hand over what has come in."""
         self._ready = True
         self._hand_over()
-        # It may have ended before anybody knew its number.
-        self._tell_end()
 
     def write(self, frame: str | bytes) -> None:
         """Write a frame, or hold it back while the connection is blocked."""

@@ -12,7 +12,7 @@ def handle(state: State, channel: Channel, request: Message, now_s: float) -> No
     """Take a new token (`protocol.md §6.4`): silence if it is good, else the channel ends."""
     payload = request.payload
     token = payload.get("access_token") if isinstance(payload, dict) else None
-    if isinstance(token, str) and not token.startswith("sb_") and token != channel.token:
+    if isinstance(token, str) and not token.startswith("sb_"):
         _take(state, channel, token, now_s)
 
 

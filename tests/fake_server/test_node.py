@@ -82,6 +82,22 @@ def test_a_connection_that_ended_while_blocked_is_not_joined() -> None:
     assert node.membership() == []
 
 
+def test_a_late_join_that_is_refused_is_as_late_as_the_lever_says() -> None:
+    node = Node(CONFIG)
+    node.levers.join_delay_s = 20.0
+    bad = {**JOIN, "access_token": "junk"}
+    conn = opened(node)
+    assert receive(node, conn, "1", "1", "realtime:room", "phx_join", bad)[-1] == Block(conn, 20.0)
+
+
+def test_the_token_of_a_channel_that_was_left_is_not_looked_at() -> None:
+    node = Node(CONFIG)
+    conn = joined(node, access_token=token("authenticated", lifetime_s=20))
+    receive(node, conn, "1", "2", "realtime:room", "phx_leave", {})
+    assert node.due(NOW_S + 20) == []
+    assert node.next_due_s is None
+
+
 def test_only_as_many_joins_are_late_as_the_lever_says() -> None:
     node = Node(CONFIG)
     node.levers.join_delay_s, node.levers.joins_delayed_max = 10.0, 1
@@ -173,7 +189,9 @@ def test_a_muted_node_records_frames_and_answers_none() -> None:
     conn = joined(node)
     node.stop_live_apps()
     effects = receive(node, conn, None, "2", "phoenix", "heartbeat", {})
-    assert [type(effect) for effect in effects] == [Truth]
+    effects += receive(node, conn, "3", "3", "realtime:hall", "phx_join", JOIN)
+    assert [effect.f for effect in effects if isinstance(effect, Truth)] == ["frame", "frame"]
+    assert len(effects) == 2
 
 
 def test_a_closed_connection_closes_once() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 
-from tests.fake_server.stage import simulated, stage
+import pytest
+
+from harness import sim
+from tests.fake_server.stage import Stage, simulated, stage
 
 
 @simulated
@@ -108,3 +111,38 @@ async def test_a_connection_lost_without_a_close_frame_is_told_as_the_networks_d
             {"conn": 1, "client": "alice", "code": 1006, "by": "network"}
         ]
         assert [told["by"] for told in s.told("leave")] == ["disconnect"]
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_client_that_does_not_wait_for_the_handshake_does_no_harm(
+    closes: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Frames in the segment of the upgrade arrive before the connection has a number."""
+
+    async def story() -> None:
+        async with stage() as s:
+            reader, writer = await asyncio.open_connection(s.server.host, s.server.port)
+            close = bytes([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8]) if closes else b""
+            writer.write(_upgrade(s) + _masked(b'[null,"1","phoenix","heartbeat",{}]') + close)
+            await asyncio.sleep(1)
+            writer.close()
+            answer = await reader.read()
+            await asyncio.sleep(10)
+            assert (b'"phx_reply"' in answer) is not closes
+            told = [] if closes else ["handshake", "frame", "disconnect"]
+            assert [f for f, _ in s.truth] == told
+
+    sim.run(story, seed=1)
+    assert caplog.text == ""
+
+
+def _upgrade(s: Stage) -> bytes:
+    return (
+        f"GET /realtime/v1/websocket?apikey={s.server.key('alice')}&vsn=2.0.0 HTTP/1.1\r\n"
+        "Host: server\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    ).encode()
+
+
+def _masked(text: bytes) -> bytes:
+    return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
