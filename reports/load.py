@@ -43,8 +43,14 @@ def load_run(store: Store) -> Run:
 
 def _info(store: Store) -> RunInfo:
     path = store.folder / "run.json"
-    info = store.read_run()
+    try:
+        info = store.read_run()
+    except RecursionError:
+        raise BadRun(f"{path}: nested too deep") from None
     _demand(path, info.started_at, str, "started_at")
+    _demand(path, info.versions, dict, "versions")
+    for name, version in info.versions.items():
+        _demand(path, version, str, f"the version of {name!r}")
     for client in info.clients:
         _demand(path, client.name, str, "the name of a client")
         _demand(path, client.version, str, f"the version of client {client.name!r}")

@@ -36,7 +36,7 @@ _STATUS_MARKS = {Status.HOLDS: "✅", Status.BROKEN: "❌", Status.UNKNOWN: "⚠
 _ORDER = (Status.BROKEN, Status.UNKNOWN, Status.HOLDS, Status.LEFT_OUT)
 
 # What could begin markup, a link, an entity or a new table cell, once inside a line.
-_ACTIVE = re.compile(r"[^\w ,;%=+/.-]|_|(?<=\bwww)\.")
+_ACTIVE = re.compile(r"[^\w ,;%=+/.-]|_|(?i:(?<=www))\.")
 
 
 def render(report: Report) -> str:

@@ -1,0 +1,33 @@
+"""Which of several measurements is the worst."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from reports.slis import Indicator, shown, worst_value
+
+
+def test_the_largest_is_the_worst_where_lower_is_better() -> None:
+    assert worst_value("recovery_s", [1.0, 3.0, 2.0]) == 3.0
+
+
+def test_the_smallest_is_the_worst_where_higher_is_better(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = {"delivered": Indicator("messages that arrived", "higher")}
+    monkeypatch.setattr("reports.slis.INDICATORS", table)
+    assert worst_value("delivered", [1.0, 3.0, 2.0]) == 1.0
+
+
+@pytest.mark.parametrize("never", [None, math.nan, math.inf])
+def test_what_never_came_to_be_is_worse_than_any_number(never: float | None) -> None:
+    assert worst_value("recovery_s", [1.0, never, 2.0]) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "none"), (0.25, "0.25"), (31.0, "31"), (86_431.2, "86431")]
+)
+def test_a_number_has_the_digits_a_person_can_use(value: float | None, text: str) -> None:
+    assert shown(value) == text
