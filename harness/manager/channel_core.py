@@ -108,7 +108,7 @@ class ChannelCore:
         """The server answered `ref`; returns whether that was anything of this channel's."""
         message = self.outbox.answered(ref) if isinstance(ref, str) else None
         if message is not None:
-            self._send_answered(message, status, response)
+            self._send_answered(message, status, _reason_of(response), now_s)
         elif ref == self._leave_ref and self.state is ChannelState.LEAVING:
             self._gone("left", "unsubscribed")
         elif ref == self.unanswered_join and ref is not None:
@@ -321,12 +321,14 @@ class ChannelCore:
         else:
             self._outlet.settle((message, SendResult("unknown", "written; no ack was asked for")))
 
-    def _send_answered(self, message: Outgoing, status: str, response: Any) -> None:
+    def _send_answered(self, message: Outgoing, status: str, reason: str, now_s: float) -> None:
         if status == "ok":
             self._outlet.settle((message, SendResult("acked")))
         else:
-            reason = f"refused by the server: {_reason_of(response)}"
-            self._outlet.settle((message, SendResult("failed", reason)))
+            self._outlet.settle((message, SendResult("failed", f"refused by the server: {reason}")))
+        if reason == _UNMATCHED and self.state is ChannelState.JOINED:
+            # The server does not hold our join, whatever we believe (`protocol.md §1.8`).
+            self.ended(self._join_ref, "the server does not know the join", now_s)
         self.flush()
 
     def _push(self, event: str, payload: Any, *, ref: str | None = None) -> None:
@@ -338,6 +340,7 @@ class ChannelCore:
 
 
 _REASON_CHARS_MAX = 200
+_UNMATCHED = "unmatched topic"
 
 
 def _reason_of(response: Any) -> str:
