@@ -83,7 +83,11 @@ def _verdict(answers: Mapping[Send, Type | None], reproaches: Mapping[str, list[
             for what, sends in reproaches.items()
         )
         return Verdict(Outcome.INVALID, reason, evidence, slis)
-    reason = f"{count(len(answers), 'broadcast')} of the clients told truly, {unknown} of them open"
+    told = len(answers) - unknown
+    if not told:
+        reason = f"not one of {count(len(answers), 'broadcast')} was reported sent or failed"
+        return Verdict(Outcome.UNKNOWN, reason, evidence, slis)
+    reason = f"{count(told, 'broadcast')} reported truly, {unknown} more left open"
     return Verdict(Outcome.VALID, reason, evidence, slis)
 
 

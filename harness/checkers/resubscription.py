@@ -95,9 +95,7 @@ def _is_ghost(conn: int, connections: Mapping[int, _Connection]) -> bool:
 def _verdict(wanted_now: int, faults: Mapping[str, list[str]]) -> Verdict:
     evidence: dict[str, Any] = {"wanted": wanted_now}
     if not faults:
-        reason = (
-            f"the server holds each of {count(wanted_now, 'wanted channel')} once, and no other"
-        )
+        reason = f"the server holds {count(wanted_now, 'wanted channel')}, once each, and no other"
         return Verdict(Outcome.VALID, reason, evidence)
     evidence |= {
         what: {"count": len(cases), "examples": examples(cases)} for what, cases in faults.items()

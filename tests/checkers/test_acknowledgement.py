@@ -11,8 +11,10 @@ from tests.checkers.story import Story
 
 
 def sent(answer: Type | None, times_arrived: int) -> Story:
-    story = Story().call(5.0, "client-0", "broadcast", answer, 0.1, topic="room", id=7)
-    story.frame("client-0", 1.0, "heartbeat", topic="phoenix")
+    """One broadcast that went well, and broadcast 7."""
+    story = Story().call(2.0, "client-0", "broadcast", "ok", 0.1, topic="room", id=6)
+    story.frame("client-0", 2.05, "broadcast", id=6)
+    story.call(5.0, "client-0", "broadcast", answer, 0.1, topic="room", id=7)
     for number in range(times_arrived):
         story.frame("client-0", 5.05 + number, "broadcast", id=7)
     return story
@@ -67,3 +69,10 @@ def test_clients_that_only_listen_are_not_judged() -> None:
 def test_without_the_servers_record_no_answer_can_be_judged() -> None:
     story = Story().call(5.0, "client-0", "broadcast", "ok", topic="room", id=7)
     assert acknowledgement(story.history()).outcome is Outcome.NOT_APPLICABLE
+
+
+def test_a_client_that_leaves_everything_open_has_shown_nothing() -> None:
+    """Otherwise a client, or its adapter, that never answers would be the most truthful of all."""
+    story = Story().call(5.0, "client-0", "broadcast", "info", topic="room", id=7)
+    story.frame("client-0", 5.1, "broadcast", id=7)
+    assert acknowledgement(story.history()).outcome is Outcome.UNKNOWN
