@@ -22,7 +22,7 @@ from harness.recorder import Recorder
 from harness.redact import redact
 from harness.scenario import CONNECT_WITHIN_S, Scenario
 from harness.sim import SimDeadlock, VirtualTimeLimit
-from harness.store import Cell, HistoryWriter, Store
+from harness.store import Cell, HistoryFull, HistoryWriter, Store
 from harness.verdict import Judgement, Outcome, Verdict
 from harness.worlds.world import Env, World, WorldFailed
 
@@ -66,12 +66,8 @@ def run_storm(storm: Storm, world: World, store: Store | None = None) -> Judgeme
 
 def _play_and_judge(storm: Storm, world: World, store: Store | None) -> Judgement:
     scenario = storm.scenario
-    if scenario.duration_s > world.story_s_max:
-        return _only(
-            Outcome.NOT_APPLICABLE,
-            f"takes up to {scenario.duration_s:.0f} s and {world.name} runs stories of at most "
-            f"{world.story_s_max:.0f} s unless --long is said",
-        )
+    if misfit := _misfit(scenario, world):
+        return _only(Outcome.NOT_APPLICABLE, misfit)
     header = scenario.header(
         storm.cell.scenario, storm.cell.client, storm.cell.world, storm.cell.seed
     )
@@ -86,11 +82,24 @@ def _play_and_judge(storm: Storm, world: World, store: Store | None) -> Judgemen
         return _only(Outcome.UNKNOWN, str(error))
     except (SimDeadlock, VirtualTimeLimit) as error:
         return _only(Outcome.UNKNOWN, f"the run hung: {error}")
+    except HistoryFull as error:
+        return _only(Outcome.UNKNOWN, str(error))
     except Exception as error:
         return _only(Outcome.UNKNOWN, f"the run broke: {_words(error)}", traceback.format_exc())
     finally:
         writer.close()
     return judge(writer.history(), scenario.checkers)
+
+
+def _misfit(scenario: Scenario, world: World) -> str | None:
+    if world.name not in scenario.worlds:
+        return f"this story is told in {', '.join(scenario.worlds)} only"
+    if scenario.duration_s > world.story_s_max:
+        return (
+            f"takes up to {scenario.duration_s:.0f} s, and {world.name} tells stories of at most "
+            f"{world.story_s_max:.0f} s unless --long is said"
+        )
+    return None
 
 
 def versions(client_version: str) -> dict[str, str]:
@@ -279,7 +288,6 @@ class _Run:
                 group.create_task(at(call.at_s, partial(self._call, call)))
         self._period_s = self._workload.period_s
         self._hurry.set()
-        await asyncio.sleep(0)
         self._hurry.clear()
 
     async def _act(self, act: Act) -> None:

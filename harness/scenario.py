@@ -34,6 +34,8 @@ class Scenario:
     grace_s: float = 0.0
     settle_s: float = 6.0
     """How long the traffic goes on after recovery, to see whether it lasts."""
+    worlds: tuple[str, ...] = ("sim", "wire")
+    """Where it can be told; elsewhere it is *not applicable*."""
     checkers: Mapping[str, Checker] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

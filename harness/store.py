@@ -1,4 +1,4 @@
-"""The run folder: where a run's plan, histories, verdicts and numbers are kept, and how to read them.
+"""The run folder: where a run's plan, histories, verdicts and numbers are kept.
 
     RUN/run.json                                        what was planned, by which versions
     RUN/scenario/client/world/seed/history.jsonl        every op, appended as it happens
@@ -27,6 +27,14 @@ VERDICT_SCHEMA = "squall.verdict/1"
 SLIS_SCHEMA = "squall.slis/1"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")
+
+
+OPS_MAX = 3_000_000
+"""The longest history; a run that reaches it is out of hand, and ends."""
+
+
+class HistoryFull(RuntimeError):
+    """A history has reached its bound."""
 
 
 class BadRun(ValueError):
@@ -117,7 +125,7 @@ class Store:
         return HistoryWriter((folder / "history.jsonl").open("w", encoding="utf-8"), header)
 
     def read_history(self, cell: Cell) -> History:
-        """Read a cell's history. Raises `BadRun` when there is none, `MalformedHistory` otherwise."""
+        """Read a cell's history. Raises `BadRun` (there is none) or `MalformedHistory`."""
         path = self._folder(cell) / "history.jsonl"
         try:
             with path.open(encoding="utf-8", newline="\n") as lines:
@@ -177,7 +185,9 @@ class HistoryWriter:
             file.write(header_line(header))
 
     def append(self, op: Op) -> None:
-        """Record one op."""
+        """Record one op. Raises `HistoryFull` at the bound."""
+        if len(self._ops) >= OPS_MAX:
+            raise HistoryFull(f"the history is full: {OPS_MAX} ops, the last by {op.process}")
         self._ops.append(op)
         if self._file:
             self._file.write(op_line(op))

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.clients.contract import Listener
 from harness.clients.endpoint import split_key
-from harness.history import Op
+from harness.history import Op, Type
 from harness.manager import (
     Channel,
     ChannelClosed,
@@ -19,6 +19,7 @@ from harness.manager import (
     ConnectionManager,
     Event,
     Joined,
+    SendResult,
 )
 
 
@@ -73,7 +74,7 @@ class Manager:
     async def _broadcast(self, op: Op) -> Op:
         payload = {"id": op.value["id"], "sender": self._name}
         result = await self._channels[op.value["topic"]].broadcast("n", payload)
-        return replace(op, type=_SEND_OPS[result.outcome], error=result.reason or None)
+        return replace(op, type=_send_op(result), error=result.reason or None)
 
     async def _set_token(self, op: Op) -> Op:
         assert self._manager is not None
@@ -94,3 +95,16 @@ class Manager:
 
     def _emit(self, f: str, **value: Any) -> None:
         self._listener(Op(process=self._name, type="info", f=f, value=value))
+
+
+def _send_op(result: SendResult) -> Type:
+    match result.outcome:
+        case "acked":
+            return "ok"
+        case "expired" | "overflowed":
+            return "fail"
+        case "failed" if not result.reason.startswith("refused"):
+            return "fail"
+        case _:
+            # Written without an answer, or refused by the server that it had reached.
+            return "info"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -53,7 +53,7 @@ class RealtimePy:
 
     async def invoke(self, op: Op) -> Op:
         """Subscribe, leave, broadcast or set_token by the library's public calls."""
-        call: Callable[[Op], Any] = getattr(self, f"_{op.f}")
+        call: Callable[[Op], Awaitable[Op]] = getattr(self, f"_{op.f}")
         return await call(op)
 
     async def close(self) -> None:

@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 
 from harness.entropy import substream
 from harness.nemesis import Heal, Levers, Server
-from harness.toxiproxy import EmbeddedToxiproxy, Proxy, Toxiproxy, ToxiproxyError
+from harness.toxiproxy.client import Proxy, Toxiproxy
+from harness.toxiproxy.client_errors import ToxiproxyError
+from harness.toxiproxy.process import EmbeddedToxiproxy
 from harness.worlds.world import Env, Narrator, ServerMaker, Story, WorldFailed
 
 T = TypeVar("T")

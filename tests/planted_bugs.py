@@ -1,0 +1,153 @@
+"""The connection manager with one realistic defect each; production code knows none of them.
+
+The marks are those of `failures.md` §C; a star there says that a shipped client had it.
+"""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+from harness.clients.manager import Manager
+from harness.manager import (
+    ChannelCore,
+    ChannelState,
+    Config,
+    ConnectionCore,
+    ConnectionManager,
+    Failure,
+    ReconnectLadder,
+    SendResult,
+)
+from harness.manager.sends import Outgoing
+
+
+class NoHeartbeatCheck(ConnectionCore):
+    """M35: sends heartbeats and never misses an answer."""
+
+    def silence_allowed_s(self) -> float:
+        return math.inf
+
+
+class GivesUpAfterFive(ConnectionCore):
+    """M10: the sixth failure in a row is the last."""
+
+    def schedule_dial(self, failure: Failure, now_s: float) -> float:
+        delay_s = super().schedule_dial(failure, now_s)
+        if self._failures > 5:
+            self._retry_s = None
+        return delay_s
+
+
+class CounterResetAtHandshake(ConnectionCore):
+    """M08: a handshake counts as proof of health."""
+
+    def opened(self, link: int, now_s: float) -> None:
+        super().opened(link, now_s)
+        self._failures = 0
+
+
+class FirstTokenForEver(ConnectionCore):
+    """M22: joins carry the token of the first join."""
+
+    _first: tuple[str | None] | None = None
+
+    def token_for_join(self) -> str | None:
+        if self._first is None:
+            self._first = (super().token_for_join(),)
+        return self._first[0]
+
+
+class NoRejoinChannel(ChannelCore):
+    """M18: reconnects, and leaves it at that."""
+
+    def link_opened(self, now_s: float) -> None:
+        super().link_opened(now_s)
+        if self._gap_from_s is not None:
+            self.retry_s = math.inf
+
+
+class StaleCloseChannel(ChannelCore):
+    """M29: takes every `phx_close` on its topic for its own, and is closed for good."""
+
+    def is_current(self, join_ref: object) -> bool:
+        return True
+
+    def ended(self, join_ref: object, reason: str, now_s: float) -> bool:
+        stale = not super().is_current(join_ref)
+        ended = super().ended(join_ref, reason, now_s)
+        if stale and ended and self.state is ChannelState.WAITING:
+            self.retry_s = math.inf
+        return ended
+
+
+class ZombieChannel(ChannelCore):
+    """M70: an unsubscribe in the middle of a join forgets the join."""
+
+    def send_leave(self) -> None:
+        if self.state is not ChannelState.JOINING:
+            super().send_leave()
+
+
+class NoLeaveChannel(ChannelCore):
+    """M32: a join that timed out is not taken back."""
+
+    def _join_timed_out(self, now_s: float) -> None:
+        self._join_failed("timed out", "no answer", now_s)
+
+
+class BoastfulChannel(ChannelCore):
+    """M53: whatever was written is called acknowledged."""
+
+    def _write(self, message: Outgoing) -> None:
+        self._outlet.settle((message, SendResult("acked")))
+
+
+class NoRejoin(ConnectionCore):
+    """M18 in a connection."""
+
+    channel_type = NoRejoinChannel
+
+
+class StaleCloseAccepted(ConnectionCore):
+    """M29 in a connection."""
+
+    channel_type = StaleCloseChannel
+
+
+class UnsubscribeLeavesZombie(ConnectionCore):
+    """M70 in a connection."""
+
+    channel_type = ZombieChannel
+
+
+class SendsLie(ConnectionCore):
+    """M53 in a connection."""
+
+    channel_type = BoastfulChannel
+
+
+class NoJitterLadder(ReconnectLadder):
+    """M01: every client waits exactly as long as every other."""
+
+    def delay_s(self, failures: int, failure: Failure, rng: Random) -> float:
+        return self.first_s if failures == 0 else super().delay_s(failures, failure, rng)
+
+    def jittered_s(self, ceiling_s: float, rng: Random) -> float:
+        return ceiling_s
+
+
+def with_core(core: type[ConnectionCore]) -> type[Manager]:
+    """A client adapter whose manager has that core."""
+    manager = type("Broken", (ConnectionManager,), {"core_type": core})
+    return type(core.__name__, (Manager,), {"make": manager})
+
+
+class NoJitter(Manager):
+    """M01 in a client adapter."""
+
+    class make(ConnectionManager):
+        """The manager without jitter."""
+
+        def __init__(self, url: str, **options: object) -> None:
+            super().__init__(url, **{**options, "config": Config(reconnect=NoJitterLadder())})  # type: ignore[arg-type]

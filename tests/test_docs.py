@@ -1,0 +1,74 @@
+"""What the documentation shows is run, so that it cannot go stale."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CONFTEST = (ROOT / "scenarios" / "conftest.py").read_text()
+
+
+def blocks(document: str, language: str) -> list[str]:
+    text = (ROOT / document).read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_the_scenario_of_the_guide_runs_and_is_survived(tmp_path: Path) -> None:
+    (story,) = blocks("docs/adding/scenario.md", "python")
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_nat_timeout.py").write_text(story)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--world", "sim"]
+    done = subprocess.run(
+        [*command, "--seeds", "3", "-v"], cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("VALID") >= 3
+
+
+def test_the_guides_story_finds_the_client_that_does_not_notice(tmp_path: Path) -> None:
+    """A mute server in place of the silence: the bare client never notices."""
+    (story,) = blocks("docs/adding/scenario.md", "python")
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_mute.py").write_text(story.replace("half_open", "mute_app"))
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--world", "sim"]
+    done = subprocess.run(
+        [*command, "--client", "realtime_py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 1, done.stdout
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/whats-here.md", "docs/adding/scenario.md"])
+def test_every_path_that_a_document_names_exists(document: str) -> None:
+    text = (ROOT / document).read_text()
+    named = re.findall(
+        r"`((?:harness|fake_server|scenarios|loadtests|reports|tests|docs)/[\w./]*)`", text
+    )
+    missing = [
+        path
+        for path in dict.fromkeys(named)
+        if not (ROOT / path).exists() and path != "scenarios/test_nat_timeout.py"
+    ]
+    assert not missing
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/whats-here.md"])
+def test_every_link_of_a_document_leads_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text()
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert not [link for link in links if not (ROOT / document).parent.joinpath(link).exists()]
+
+
+def test_every_make_command_of_the_readme_exists() -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    said = re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text())
+    assert said
+    assert not [target for target in said if target not in targets]

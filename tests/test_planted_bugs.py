@@ -1,0 +1,88 @@
+"""Test the tests: each planted bug is caught by the checker that it is for, and only bugs are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from harness.clients.contract import Maker
+from harness.clients.manager import Manager
+from harness.generator import call
+from harness.nemesis import Fault
+from harness.run import Storm, run_storm
+from harness.scenario import Scenario
+from harness.store import Cell
+from harness.verdict import Judgement, Outcome
+from harness.workloads import Broadcast
+from harness.worlds.sim import SimWorld
+from tests import planted_bugs as bugs
+from tests.servers import make_server
+
+SEEDS = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A defect, the cheapest scenario that shows it, and the checker that must."""
+
+    name: str
+    maker: Maker
+    scenario: Scenario
+    checker: str
+
+
+MUTE = Scenario(faults=[Fault("mute_app", after_s=3)])
+OUTAGE = Scenario(faults=[Fault("outage", after_s=3, for_s=120)], recovery_within_s=45)
+HERD = Scenario(
+    faults=[Fault("restart", after_s=5, for_s=10)],
+    workload=Broadcast(clients=60, period_s=1.0, sends_every_s=None),
+)
+RESET = Scenario(faults=[Fault("reset", after_s=3)])
+ROTATION = Scenario(
+    faults=[Fault("reset", after_s=5)], calls=[call(2, "set_token", token_id="second")]
+)
+LATE = Scenario(
+    faults=[Fault("late_joins", after_s=2, for_s=12, delay_s=11.5), Fault("reset", after_s=3)]
+)
+CHANGED_MIND = Scenario(
+    faults=[Fault("late_joins", after_s=2, for_s=5, delay_s=2)],
+    calls=[call(4, "subscribe", topic="other"), call(5, "leave", topic="other")],
+)
+REVOLVING_DOOR = Scenario(
+    faults=[Fault("accept_then_close", after_s=3, for_s=60, code=1011)], recovery_within_s=45
+)
+
+PLANTED = [
+    Planted("no heartbeat check", bugs.with_core(bugs.NoHeartbeatCheck), MUTE, "recovery"),
+    Planted("no heartbeat check", bugs.with_core(bugs.NoHeartbeatCheck), MUTE, "truth"),
+    Planted("gives up after five", bugs.with_core(bugs.GivesUpAfterFive), OUTAGE, "recovery"),
+    Planted("no jitter", bugs.NoJitter, HERD, "storm"),
+    Planted("no rejoin", bugs.with_core(bugs.NoRejoin), RESET, "resubscription"),
+    Planted("first token", bugs.with_core(bugs.FirstTokenForEver), ROTATION, "tokens"),
+    Planted("stale close", bugs.with_core(bugs.StaleCloseAccepted), LATE, "resubscription"),
+    Planted("counter reset", bugs.with_core(bugs.CounterResetAtHandshake), REVOLVING_DOOR, "storm"),
+    Planted("zombie", bugs.with_core(bugs.UnsubscribeLeavesZombie), CHANGED_MIND, "resubscription"),
+    Planted("sends lie", bugs.with_core(bugs.SendsLie), RESET, "acknowledgement"),
+]
+
+
+def storm(maker: Maker, scenario: Scenario, seed: int) -> Judgement:
+    cell = Cell("planted", "planted", "sim", seed)
+    return run_storm(Storm(cell, scenario, maker), SimWorld(make_server))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: f"{bug.name} by {bug.checker}")
+def test_a_planted_bug_is_caught_by_its_checker(bug: Planted, seed: int) -> None:
+    judgement = storm(bug.maker, bug.scenario, seed)
+    verdict = judgement.checkers[bug.checker]
+    assert verdict.outcome is Outcome.INVALID, judgement.reason
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: f"for {bug.name}")
+def test_the_clean_manager_passes_the_same(bug: Planted, seed: int) -> None:
+    """Otherwise the kill would be noise."""
+    judgement = storm(Manager, bug.scenario, seed)
+    assert judgement.outcome is Outcome.VALID, judgement.reason

@@ -1,0 +1,185 @@
+"""The plugin as its users meet it: a suite of their own, run by pytest in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.store import Cell, Store
+from harness.verdict import Outcome
+
+CONFTEST = """
+from fake_server import FakeServer
+
+def pytest_squall_make_server(on_truth, clock, rng):
+    return FakeServer(on_truth=on_truth, clock=clock, rng=rng)
+"""
+
+STORY = """
+from harness.nemesis import Fault
+from harness.scenario import Scenario
+
+def test_story(run):
+    run(Scenario(faults=[{fault}]{more}))
+"""
+
+RESET = 'Fault("reset", after_s=2)'
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_reset.py").write_text(STORY.format(fault=RESET, more=""))
+    return tmp_path
+
+
+def storm(suite: Path, *options: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
+        cwd=suite,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env={**os.environ, **(env or {})},
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_suite_of_ones_own_needs_a_conftest_and_a_story(suite: Path) -> None:
+    code, out = storm(suite, "--world", "sim", "--report", "run", "-v")
+    assert code == 0, out
+    assert "test_story[manager-sim-1] VALID" in out
+    (result,) = Store(suite / "run").results()
+    assert result.outcome is Outcome.VALID
+    assert result.cell.scenario == "reset"
+
+
+def test_a_failure_prints_the_evidence_and_the_line_that_replays_it(suite: Path) -> None:
+    (suite / "test_mute_app.py").write_text(
+        STORY.format(fault='Fault("mute_app", after_s=2)', more="")
+    )
+    code, out = storm(suite, "test_mute_app.py", "--client", "realtime_py", "--world", "sim")
+    assert code == 1, out
+    assert "invalid: " in out
+    replay = "pytest 'test_mute_app.py::test_story' --client realtime_py --world sim --seed 1"
+    assert replay in out
+
+
+def test_a_client_that_is_only_compared_never_fails_the_suite(suite: Path) -> None:
+    (suite / "test_reset.py").write_text(
+        STORY.format(fault='Fault("mute_app", after_s=2)', more="")
+    )
+    options = ["--compare", "realtime_py", "--world", "sim", "--report", "run", "-v"]
+    code, out = storm(suite, *options)
+    assert code == 0, out
+    assert "[realtime_py-sim-1] INVALID" in out
+    outcomes = {one.cell.client: one.outcome for one in Store(suite / "run").results()}
+    assert outcomes == {"manager": Outcome.VALID, "realtime_py": Outcome.INVALID}
+    gates = {client.name: client.gates for client in Store(suite / "run").read_run().clients}
+    assert gates == {"manager": True, "realtime_py": False}
+
+
+def test_a_client_that_crashes_is_unknown_and_the_suite_goes_on(suite: Path) -> None:
+    (suite / "mine.py").write_text(
+        "class Mine:\n"
+        "    def __init__(self, rng): pass\n"
+        "    def on_event(self, listener): pass\n"
+        "    async def open(self, url, name): raise RuntimeError('boom ' + url)\n"
+        "    async def invoke(self, op): raise RuntimeError('boom')\n"
+        "    async def close(self): raise RuntimeError('boom')\n"
+    )
+    options = ["--client", "mine:Mine", "--world", "sim", "--report", "run", "-rs"]
+    code, out = storm(suite, *options, env={"PYTHONPATH": str(suite)})
+    assert code == 0, out
+    assert "unknown: " in out
+    (result,) = Store(suite / "run").results()
+    assert result.outcome is Outcome.UNKNOWN
+    history = (suite / "run" / result.cell.path / "history.jsonl").read_text()
+    assert "RuntimeError: boom" in history
+    assert "eyJ" not in history, "an API key reached the history"
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--client", "nobody"], "unknown client 'nobody'; known: manager, realtime_py"),
+        (["--world", "mars"], "unknown world 'mars'; known: sim, wire"),
+        (["--seed", "red"], "seed 'red' is neither"),
+        (["--toxiproxy", "nowhere"], "'nowhere' is not HOST:PORT"),
+    ],
+)
+def test_a_bad_option_is_a_usage_error_in_one_line(
+    suite: Path, options: list[str], complaint: str
+) -> None:
+    code, out = storm(suite, *options)
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert complaint in out
+    assert "Traceback" not in out
+
+
+def test_an_unknown_fault_names_the_known_ones(suite: Path) -> None:
+    (suite / "test_reset.py").write_text(STORY.format(fault='Fault("quake", after_s=1)', more=""))
+    code, out = storm(suite, "--world", "sim")
+    assert code == 1
+    assert "unknown fault 'quake'; known: " in out
+
+
+def test_two_stories_of_one_name_are_refused(suite: Path) -> None:
+    (suite / "test_reset.py").write_text(
+        STORY.format(fault=RESET, more="") + "\ndef test_other(run): pass\n"
+    )
+    code, out = storm(suite, "--world", "sim")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "two storms are both named 'reset'" in out
+
+
+def test_a_suite_without_a_server_says_how_to_give_one(suite: Path) -> None:
+    (suite / "conftest.py").write_text("")
+    code, out = storm(suite, "--world", "sim", "-rs")
+    assert code == 0
+    assert "implement pytest_squall_make_server" in out
+
+
+def test_an_unreachable_toxiproxy_is_unknown_not_valid(suite: Path) -> None:
+    options = ["--world", "wire", "--toxiproxy", "127.0.0.1:1", "--report", "run", "-rs"]
+    code, out = storm(suite, *options)
+    assert code == 0, out
+    assert "no Toxiproxy answers at 127.0.0.1:1" in out
+    assert [one.outcome for one in Store(suite / "run").results()] == [Outcome.UNKNOWN]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_run_keeps_what_it_had(suite: Path, number: signal.Signals) -> None:
+    """The storms that had ended keep their verdicts, the rest is unknown, no child is left."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--report", "run"],
+        cwd=suite,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    history = suite / "run/reset/manager/wire/1/history.jsonl"
+    deadline = time.monotonic() + 60
+    while not history.exists():
+        assert time.monotonic() < deadline, "the wire storm never began"
+        time.sleep(0.05)
+    time.sleep(1.5)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=40)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, out
+    outcomes = {one.cell.world: one.outcome for one in Store(suite / "run").results()}
+    assert outcomes == {"sim": Outcome.VALID, "wire": Outcome.UNKNOWN}
+    assert Store(suite / "run").read_history(_wire_cell(suite)).ops, "nothing was recorded"
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def _wire_cell(suite: Path) -> Cell:
+    return next(one.cell for one in Store(suite / "run").results() if one.cell.world == "wire")

@@ -1,0 +1,61 @@
+"""The recorder: one clock, no secrets, and who has heard what."""
+
+import io
+
+from harness.history import Header, Op
+from harness.recorder import Recorder
+from harness.store import HistoryWriter
+
+HEADER = Header(scenario="s", client="c", world="sim", seed=1)
+
+
+def make() -> tuple[Recorder, HistoryWriter]:
+    writer = HistoryWriter(None, HEADER)
+    return Recorder(writer), writer
+
+
+def received(number: object, sender: str = "source", topic: str = "room") -> Op:
+    value = {"topic": topic, "id": number, "sender": sender}
+    return Op(process="client-0", type="info", f="received", value=value)
+
+
+def test_a_call_and_its_completion_share_an_id_and_the_worlds_clock() -> None:
+    recorder, writer = make()
+    recorder.start(iter([1.0, 2.5]).__next__)
+    recorder.complete(recorder.invoke("client-0", "leave", {"topic": "room"}), "ok")
+    first, second = writer.history()
+    assert (first.id, first.time_s, second.time_s) == (second.id, 1.0, 2.5)
+
+
+def test_tokens_reach_the_client_but_not_the_history() -> None:
+    file = io.StringIO()
+    recorder = Recorder(HistoryWriter(file, HEADER))
+    secret = "eyJhbGciOi.eyJzdWIi.c2ln"
+    op = recorder.invoke("client-0", "set_token", {"token_id": "second", "token": secret})
+    recorder.complete(op, "info", f"cannot connect to ws://host?apikey={secret}")
+    lost = Op(process="client-0", type="info", f="lost", value={"topic": "room", "reason": secret})
+    recorder.event(lost)
+    assert secret not in file.getvalue()
+    assert "second" in file.getvalue()
+
+
+def test_what_happens_after_the_end_is_not_recorded() -> None:
+    recorder, writer = make()
+    recorder.info("run", "phase", {"phase": "end"})
+    recorder.end()
+    recorder.event(received(1))
+    assert len(writer.history().ops) == 1
+
+
+def test_recovery_is_seen_when_every_wanted_channel_has_heard() -> None:
+    recorder, _ = make()
+    recorder.want("client-0", "room", True)
+    recorder.want("client-0", "left", True)
+    recorder.want("client-0", "left", False)
+    assert not recorder.all_heard({"room": 4}, ["room"])
+    recorder.event(received(3))
+    recorder.event(received(9, sender="client-1"))
+    recorder.event(received("nonsense"))
+    assert not recorder.all_heard({"room": 4}, ["room"])
+    recorder.event(received(4))
+    assert recorder.all_heard({"room": 4}, ["room"])
