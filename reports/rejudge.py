@@ -52,6 +52,8 @@ def _rejudge(store: Store, before: Result, judge: Judge) -> Rejudged:
     history = _history(store, before)
     if not _ended(history):
         return Rejudged(before, None, "the run ended before its story did")
+    if not history.where("open", type="invoke"):
+        return Rejudged(before, None, "no client process took part: not a storm's history")
     return Rejudged(before, Judgement({**recorded, **judge(history).checkers}))
 
 

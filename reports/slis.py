@@ -28,12 +28,26 @@ INDICATORS: Mapping[str, Indicator] = MappingProxyType(
         "reordered": Indicator("messages that arrived after a later one"),
         "delivery_p50_s": Indicator("seconds on the way, the median message"),
         "delivery_p99_s": Indicator("seconds on the way, all but one message in a hundred"),
+        "false_claim_s": Indicator(
+            "the longest time for which a client claimed to be joined, falsely"
+        ),
         "handshakes": Indicator("connections that the server had to accept"),
-        "handshakes_per_s_max": Indicator("connections in the worst second"),
-        "spread_max_share": Indicator("share of the clients that came back in the same moment"),
-        "joins": Indicator("joins that the server had to answer"),
-        "sends": Indicator("messages that the client was asked to send", "neither"),
+        "handshakes_per_s_max": Indicator("attempts per second of the busiest client, over 10 s"),
+        "spread_max_share": Indicator("share of the clients that came back in the same 100 ms"),
+        "sends": Indicator("messages that the clients were asked to send", "neither"),
         "sends_unknown": Indicator("messages whose sender never learnt what became of them"),
+        "users": Indicator("users of a load test that joined", "higher"),
+        "sent": Indicator("messages that a load test sent", "neither"),
+        "delivered": Indicator("messages of a load test that came back", "higher"),
+        "unsent": Indicator("messages of a load test that could not be sent"),
+        "disconnected": Indicator("connections of a load test that ended and were still wanted"),
+        "rejected": Indicator("joins of a load test that the server turned down"),
+        "connect_p50_s": Indicator("seconds until connected, the median"),
+        "connect_p99_s": Indicator("seconds until connected, all but one in a hundred"),
+        "join_p50_s": Indicator("seconds until joined, the median"),
+        "join_p99_s": Indicator("seconds until joined, all but one in a hundred"),
+        "reconnect_p50_s": Indicator("seconds until connected again, the median"),
+        "reconnect_p99_s": Indicator("seconds until connected again, all but one in a hundred"),
     }
 )
 """By name. A number that a scenario's own checker measures need not be here: it counts as better

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
-from reports.slis import Indicator, shown, worst_value
+import harness.checkers
+from reports.slis import INDICATORS, Indicator, shown, worst_value
 
 
 def test_the_largest_is_the_worst_where_lower_is_better() -> None:
@@ -19,6 +22,15 @@ def test_the_smallest_is_the_worst_where_higher_is_better(
     table = {"delivered": Indicator("messages that arrived", "higher")}
     monkeypatch.setattr("reports.slis.INDICATORS", table)
     assert worst_value("delivered", [1.0, 3.0, 2.0]) == 1.0
+
+
+def test_every_number_that_a_shipped_checker_measures_is_known() -> None:
+    """A new checker's number could not be bounded in a run that happens not to measure it."""
+    folder = Path(harness.checkers.__file__).parent
+    sources = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    measured = re.findall(r'"(\w+)"\]?\s*[:=]\s*Sli\(', sources)
+    assert {"recovery_s", "lost", "spread_max_share"} <= set(measured)
+    assert [name for name in measured if name not in INDICATORS] == []
 
 
 @pytest.mark.parametrize("never", [None, math.nan, math.inf])
