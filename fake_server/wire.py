@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.frames import Frame, Opcode
@@ -54,10 +55,11 @@ class _CowboyProtocol(ServerProtocol):
     messages are handed over while the segment is read, not after it.
     """
 
-    on_message: Any = None
-
-    def __init__(self, *, max_size: int, logger: logging.Logger) -> None:
+    def __init__(
+        self, on_message: Callable[[str | bytes], None], max_size: int, logger: logging.Logger
+    ) -> None:
         super().__init__(max_size=max_size, logger=logger)
+        self._on_message = on_message
         self._opcode = Opcode.TEXT
         self._fragments: list[bytes] = []
 
@@ -72,7 +74,7 @@ class _CowboyProtocol(ServerProtocol):
             data, self._fragments = b"".join(self._fragments), []
             # Bad UTF-8 is no reason to close (protocol.md §1.7): the codec refuses what it becomes.
             is_text = self._opcode is Opcode.TEXT
-            self.on_message(data.decode(errors="surrogateescape") if is_text else data)
+            self._on_message(data.decode(errors="surrogateescape") if is_text else data)
 
     def send_frame(self, frame: Frame) -> None:
         """Close frames carry a code and never a reason (`protocol.md §1.7`)."""
@@ -91,9 +93,8 @@ class Wire(ServerConnection):
     def __init__(
         self, server: Server, owner: Owner, config: ServerConfig, logger: logging.Logger
     ) -> None:
-        protocol = _CowboyProtocol(max_size=config.frame_bytes_max, logger=logger)
+        protocol = _CowboyProtocol(self._take, config.frame_bytes_max, logger)
         super().__init__(protocol, server, ping_interval=None, close_timeout=_CLOSE_TIMEOUT_S)
-        protocol.on_message = self._take
         self.conn = 0
         """The number of the connection, once the handshake has succeeded."""
         self.admission: Admission | None = None
@@ -158,15 +159,10 @@ class Wire(ServerConnection):
         """Drop the connection without a close frame."""
         self.transport.abort()
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether the TCP connection is gone."""
-        return self.connection_lost_waiter.done()
-
     async def lost_within(self, delay_s: float) -> bool:
         """Wait; returns early, and true, when the TCP connection is lost."""
         await asyncio.wait([self.connection_lost_waiter], timeout=delay_s)
-        return self.is_lost
+        return self.connection_lost_waiter.done()
 
     # What websockets and the loop tell us.
 
