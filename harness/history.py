@@ -164,6 +164,8 @@ def _op(number: int, fields: dict[str, Any]) -> Op:
         raise MalformedHistory(
             f"line {number}: type {fields.get('type')!r} is none of {sorted(_TYPES)}"
         )
+    if not isinstance(fields.get("value", {}), dict):
+        raise MalformedHistory(f"line {number}: value is not an object")
     try:
         return Op(**fields)
     except TypeError as error:

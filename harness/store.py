@@ -29,6 +29,9 @@ SLIS_SCHEMA = "squall.slis/1"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")
 
 
+SURROGATES = "backslashreplace"
+"""A lone surrogate becomes its JSON escape: hostile text cannot stop a run from being kept."""
+
 OPS_MAX = 3_000_000
 """The longest history; a run that reaches it is out of hand, and ends."""
 
@@ -122,7 +125,9 @@ class Store:
         folder = self._folder(cell)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "verdict.json").unlink(missing_ok=True)
-        return HistoryWriter((folder / "history.jsonl").open("w", encoding="utf-8"), header)
+        return HistoryWriter(
+            (folder / "history.jsonl").open("w", encoding="utf-8", errors=SURROGATES), header
+        )
 
     def read_history(self, cell: Cell) -> History:
         """Read a cell's history. Raises `BadRun` (there is none) or `MalformedHistory`."""
@@ -152,8 +157,9 @@ class Store:
         if not path.exists():
             return Result(cell, None)
         fields = _read_json(path, VERDICT_SCHEMA)
-        slis = _read_json(path.with_name("slis.json"), SLIS_SCHEMA)["slis"]
+        measured = _read_json(path.with_name("slis.json"), SLIS_SCHEMA)
         try:
+            slis = measured["slis"]
             checkers = {
                 name: Verdict(
                     Outcome(one["verdict"]),
@@ -163,12 +169,12 @@ class Store:
                 )
                 for name, one in fields["checkers"].items()
             }
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadRun(f"{path}: {error!r}") from None
         return Result(cell, Judgement(checkers), fields.get("replay", ""))
 
     def _folder(self, cell: Cell) -> Path:
-        for part in (cell.scenario, cell.client, cell.world):
+        for part in (cell.scenario, cell.client, cell.world, str(cell.seed)):
             if not _NAME.match(part):
                 raise BadRun(f"{part!r} cannot name a folder: use letters, digits, and _ . : -")
         return self.folder / cell.path
@@ -239,7 +245,9 @@ def find_runs(folders: Iterable[Path]) -> list[Store]:
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.write_text(
+        json.dumps(value, indent=1, ensure_ascii=False) + "\n", "utf-8", SURROGATES
+    )
     os.replace(temporary, path)
 
 
@@ -248,7 +256,7 @@ def _read_json(path: Path, schema: str) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadRun(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRun(f"{path}: not JSON ({error})") from None
     if not isinstance(value, dict) or value.get("schema") != schema:
         raise BadRun(f"{path}: schema is not {schema!r}, which this version reads")

@@ -101,3 +101,12 @@ def test_runs_are_found_at_and_one_below_a_folder(store: Store, tmp_path: Path) 
     assert [one.folder for one in find_runs([tmp_path])] == [store.folder]
     with pytest.raises(BadRun, match=r"no run\.json"):
         find_runs([tmp_path / "elsewhere"])
+
+
+def test_hostile_text_does_not_stop_a_verdict_from_being_kept(store: Store) -> None:
+    """A lone surrogate cannot be encoded, and must not cost the run its verdict."""
+    reason = 'a \udc80 b \x00 "quoted" ]]>'
+    store.write_judgement(CELL, Judgement({"any": Verdict(Outcome.INVALID, reason)}))
+    judgement = store.read_result(CELL).judgement
+    assert judgement is not None
+    assert judgement.checkers["any"].reason == reason
