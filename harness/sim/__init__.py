@@ -1,0 +1,40 @@
+"""Deterministic simulation: virtual time and seeded TCP under unmodified asyncio programs.
+
+`run(main, seed=7)` runs a coroutine on a `SimLoop`. Time jumps to the next timer when all are
+blocked, so production constants (25 s heartbeats, 1 h tokens) are tested as they are; the network
+is simulated below `create_connection` and `create_server`, so that `websockets`, `realtime`, a
+server and the client under test run as they are. The same seed gives the same bytes on the wire at
+the same times, on the same minor version of Python and of the libraries.
+
+What it does not show:
+
+* Interleavings of tasks other than asyncio's own first-in, first-out order. Only the latency of
+  the network, which the seed draws, changes who comes first.
+* The kernel. A loss is a retransmission's delay, never a missing byte; there is no congestion
+  control; a socket buffers `BUFFER_BYTES` a direction, where Linux grows to megabytes; each write
+  arrives as it was written (up to `SEGMENT_BYTES_MAX`), never merged with the next. An
+  acknowledgement takes no time, but a cut of the way back loses it.
+* Retransmission after a cut. A stream that lost bytes to a cut is reset when it heals; real TCP
+  would resume a stream that had waited for less than its patience.
+* TLS, UDP, Unix sockets, pipes, signals, child processes, threads: each raises `EscapedSimulation`.
+* What C code reads by itself: `datetime.now()` shows the real clock, and a `set` of strings
+  iterates by `PYTHONHASHSEED`. (Sets of tasks are in order: a simulated task hashes by its birth.)
+"""
+
+from harness.sim.determinism import deterministic
+from harness.sim.errors import EscapedSimulation, SimDeadlock, VirtualTimeLimit
+from harness.sim.loop import SimLoop
+from harness.sim.network import SimNetwork
+from harness.sim.run import run
+from harness.sim.way import Link
+
+__all__ = [
+    "EscapedSimulation",
+    "Link",
+    "SimDeadlock",
+    "SimLoop",
+    "SimNetwork",
+    "VirtualTimeLimit",
+    "deterministic",
+    "run",
+]
