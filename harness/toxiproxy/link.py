@@ -175,6 +175,7 @@ class Link:
         self.client = Side(self._accepted, self._lost)
         self._server = Side(self._dialed, self._lost)
         self._streams: dict[StreamName, Stream] = {}
+        self._aborted = False
 
     def add_toxic(self, stream: StreamName, name: str, toxic: Toxic, hit: bool) -> None:
         """Put a toxic at the end of a live stream."""
@@ -196,6 +197,7 @@ class Link:
 
     def abort(self) -> None:
         """Close both sockets now, whatever they still hold. It never waits for a peer."""
+        self._aborted = True
         if self._dialing:
             self._dialing.cancel()
         for stream in self._streams.values():
@@ -204,6 +206,10 @@ class Link:
         self._server.abort()
 
     def _accepted(self, client: Side) -> None:
+        # The loop announces a connection one turn after it was accepted.
+        if self._aborted:
+            client.abort()
+            return
         client.set_reading(False)
         self._dialing = self._dial(lambda: self._server)
         self._dialing.add_done_callback(self._dial_ended)
@@ -214,7 +220,7 @@ class Link:
             self.client.abort()
 
     def _dialed(self, server: Side) -> None:
-        if self.client.lost:
+        if self.client.lost or self._aborted:
             server.abort()
             return
         chains = self._make_chains()

@@ -38,6 +38,11 @@ class Proxy:
         """Whether it listens."""
         return self._server is not None
 
+    @property
+    def connections(self) -> int:
+        """Live connections, those still being dialled among them."""
+        return len(self._links)
+
     async def start(self) -> None:
         """Listen, and remember the port that was chosen. Raises `BadAddress`."""
         if self._server is not None:
@@ -138,7 +143,7 @@ class Proxy:
             host, port = split(self.upstream)
             async with asyncio.timeout(DIAL_TIMEOUT_S):
                 await loop.create_connection(make_side, host or "localhost", int(port))
-        except (OSError, ValueError):
+        except (OSError, ValueError, OverflowError):  # of which the last is a port over 65535
             return
 
     def _make_chains(self, number: int) -> Mapping[StreamName, Chain]:
