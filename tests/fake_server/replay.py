@@ -24,6 +24,7 @@ from websockets.http11 import Response
 GOLDEN = Path(__file__).parent.parent / "golden" / "supabase"
 _TOKEN = re.compile(r"eyJ[\w-]+\.([\w-]+)\.[\w-]*")
 _VARYING_HEADERS = ("date", "sec-websocket-accept", "x-request-id")
+_PATIENCE_MS = 300
 _CLOSE_TIMEOUT_S = 5.0
 """How long the recorder waited for the server after it had closed."""
 _HTTP = ""
@@ -134,12 +135,21 @@ class Replay:
         """Play it; returns what the server sent, by connection."""
         loop = asyncio.get_running_loop()
         self._started_s = loop.time()
-        for line in self.case.lines:
+        for number, line in enumerate(self.case.lines):
             await asyncio.sleep(self._started_s + line["t"] - loop.time())
             if line["dir"] == "client":
+                await self._catch_up(number)
                 await self._act(line)
         await asyncio.gather(*self._tasks)
         return _rename_ids(self._seen)
+
+    async def _catch_up(self, number: int) -> None:
+        """Wait, for a moment, for what the recorded client had seen before it went on."""
+        before = [line for line in self.case.lines[:number] if line["dir"] == "server"]
+        for _ in range(_PATIENCE_MS):
+            if sum(map(len, self._seen.values())) >= len(before):
+                return
+            await asyncio.sleep(0.001)
 
     async def _act(self, line: dict[str, Any]) -> None:
         conn, data = line.get("conn", _HTTP), line["data"]

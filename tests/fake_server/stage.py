@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -15,17 +15,24 @@ from websockets.exceptions import ConnectionClosed
 from fake_server import FakeServer, ServerConfig
 from harness import sim
 
+T = TypeVar("T")
+
 _STARTED_S = 1_800_000_000.0
 """What the server's clock shows when the loop's shows 0."""
 PATIENCE_S = 1.0
 """How long a client waits before it says that nothing came; longer than the network takes."""
 
 
-def simulated(story: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    """Run a test in virtual time."""
+def in_simulation(story: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine in virtual time, and give back what it returns."""
+    return sim.run(lambda loop: story(), seed=1)
+
+
+def simulated(story: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Make a test of a coroutine that runs in virtual time."""
 
     def run() -> None:
-        sim.run(story, seed=1)
+        in_simulation(story)
 
     run.__name__, run.__doc__ = story.__name__, story.__doc__
     return run

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from fake_server import FakeServer, ServerConfig
-from harness import sim
 from tests.fake_server.replay import Case, Replay, Seen
+from tests.fake_server.stage import in_simulation
 
 _TOLERANCE_S = 0.5
 """The network's part; the delays that matter are whole seconds."""
@@ -104,7 +104,7 @@ def replay(name: str) -> dict[str, list[Seen]]:
         await server.stop()
         return seen
 
-    return sim.run(main, seed=1)
+    return in_simulation(main)
 
 
 @pytest.mark.parametrize("name", CASES)

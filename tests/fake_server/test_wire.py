@@ -7,8 +7,7 @@ import json
 
 import pytest
 
-from harness import sim
-from tests.fake_server.stage import Stage, simulated, stage
+from tests.fake_server.stage import Stage, in_simulation, simulated, stage
 
 
 @simulated
@@ -132,7 +131,7 @@ def test_a_client_that_does_not_wait_for_the_handshake_does_no_harm(
             told = [] if closes else ["handshake", "frame", "disconnect"]
             assert [f for f, _ in s.truth] == told
 
-    sim.run(story, seed=1)
+    in_simulation(story)
     assert caplog.text == ""
 
 
