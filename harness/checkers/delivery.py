@@ -117,7 +117,7 @@ def _owed(
     if covered_s is None:
         return None
     until_s = min(span.to_s, run.end_s) - IN_FLIGHT_S
-    recovered = seen.first_since(channel, max(run.calm_s, span.from_s)) if run.has_faults else None
+    recovered = seen.first_after(channel, max(run.calm_s, span.from_s)) if run.has_faults else None
     recovered_s = recovered.time_s + grace_s if recovered else math.inf
     return _Owed(
         covered=Span(covered_s, until_s),
@@ -129,7 +129,7 @@ def _owed(
 def _covered_from_s(channel: Channel, span: Span, seen: Traffic, claims: Spans) -> float | None:
     """When a channel first worked: by the client's word for it or by what it received."""
     moments = [claim.from_s for claim in claims.get(channel, ()) if claim.from_s in span]
-    first = seen.first_since(channel, span.from_s)
+    first = seen.first_after(channel, span.from_s)
     if first:
         moments.append(first.time_s)
     return min(moments, default=None)

@@ -77,9 +77,9 @@ def recoveries(history: History, run: Course) -> list[Recovered]:
 
 
 def _recovered(channel: Channel, since_s: float, seen: Traffic, run: Course) -> Recovered:
-    first = seen.first_since(channel, since_s)
+    first = seen.first_after(channel, since_s)
     published = seen.published.get(channel[1], {}).values()
-    offered_s = next((time_s for time_s in published if time_s >= since_s), None)
+    offered_s = next((time_s for time_s in published if time_s > since_s), None)
     receipts = seen.of(channel)
     return Recovered(
         channel=channel,

@@ -69,7 +69,7 @@ def _words(join: Op, allowed: Sequence[str]) -> str:
 
 
 def _changes(history: History) -> list[Change]:
-    """Every call that may have given a client a token, in order; `fail` certainly did not."""
+    """Every call that may have given a client a token, in order."""
     changes: dict[int | None, Change] = {}
     for op in history.where("set_token"):
         if op.type == "invoke":
@@ -77,6 +77,4 @@ def _changes(history: History) -> list[Change]:
             changes[op.id] = Change(op.process, token_id, op.time_s, math.inf)
         elif op.type == "ok":
             changes[op.id] = changes[op.id]._replace(until_s=op.time_s + UNDER_WAY_S)
-        elif op.type == "fail":
-            changes.pop(op.id, None)
     return list(changes.values())

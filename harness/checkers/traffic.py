@@ -33,11 +33,15 @@ class Traffic:
         """What a channel received."""
         return self.receipts.get(channel, [])
 
-    def first_since(self, channel: Channel, since_s: float) -> Receipt | None:
-        """The first receipt of a message that was published at `since_s` or later."""
+    def first_after(self, channel: Channel, after_s: float) -> Receipt | None:
+        """The first receipt of a message that was published after `after_s`.
+
+        Not at that very moment: in virtual time the nemesis may act in the same instant, and the
+        message have got through just before.
+        """
         published = self.published.get(channel[1], {})
         for receipt in self.of(channel):
-            if published.get(receipt.id, -1.0) >= since_s:
+            if published.get(receipt.id, -1.0) > after_s:
                 return receipt
         return None
 

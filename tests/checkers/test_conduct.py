@@ -106,6 +106,8 @@ def heartbeats(*at_s: float) -> Story:
     story = joined().ends(200.0)
     for one_s in at_s:
         story.frame("client-0", one_s, "heartbeat", topic="phoenix")
+    # What a client only meant to send breaks no silence.
+    story.call(100.0, "client-0", "broadcast", "info", topic="room", id=1)
     return story
 
 

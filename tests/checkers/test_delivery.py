@@ -71,6 +71,38 @@ def test_the_last_seconds_of_a_run_prove_no_loss() -> None:
     assert delivery(story.history()).outcome is Outcome.VALID
 
 
+def test_a_message_in_the_instant_of_the_calm_is_no_proof_of_recovery() -> None:
+    """What comes before the true recovery would else be reproached as lost after it."""
+    story = Story().wants("client-0").joined("client-0", 0.5).fault("mute_app", 10.0).ends(60.0)
+    for id in range(1, 50):
+        story.source(float(id), id)
+        if not 10 < id < 40:
+            story.received("client-0", id + 0.1, id)
+    assert delivery(story.history()).outcome is Outcome.VALID
+
+
+@pytest.mark.parametrize(
+    ("before_end_s", "outcome"), [(4.9, Outcome.VALID), (5.1, Outcome.INVALID)]
+)
+def test_five_seconds_without_a_message_are_loss_enough(
+    before_end_s: float, outcome: Outcome
+) -> None:
+    """Nothing later has come to prove it, but there was time enough for it."""
+    story = Story().wants("client-0").joined("client-0", 1.0).ends(60.0)
+    story.source(5.0, 1).received("client-0", 5.1, 1).source(60.0 - before_end_s, 2)
+    assert delivery(story.history()).outcome is outcome
+
+
+def test_a_client_that_says_joined_and_receives_nothing_has_lost_everything() -> None:
+    story = Story().wants("client-0").joined("client-0", 1.0).source(5.0, 1).ends(60.0)
+    assert delivery(story.history()).outcome is Outcome.INVALID
+
+
+def test_a_client_that_has_not_joined_is_owed_nothing_yet() -> None:
+    story = Story().wants("client-0").source(5.0, 1).joined("client-0", 10.0).ends(60.0)
+    assert delivery(story.history()).outcome is Outcome.UNKNOWN
+
+
 def test_a_channel_that_was_left_is_owed_nothing() -> None:
     story = perfect_run(fault_s=None).wants("client-0", 15.0, wanted=False)
     story.without(lambda op: op.f == "received" and op.process == "client-0" and op.time_s > 15)

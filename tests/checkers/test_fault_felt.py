@@ -35,7 +35,10 @@ def test_an_outage_that_interrupts_is_felt() -> None:
         unharmed().without(lambda op: op.f == "received" and 12 < op.time_s < 12.1),
         unharmed().joins("client-0", 12.0, conn=9).joined("client-0", 13.5),
         unharmed().joins("client-0", 12.0, conn=9),
-        unharmed().source(12.0, 500).received("client-0", 12.3, 500),
+        unharmed()
+        .source(12.0, 500)
+        .received("client-0", 12.3, 500)
+        .received("client-1", 12.0, 500),
     ],
     ids=[
         "connection ended",

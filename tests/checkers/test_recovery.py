@@ -28,7 +28,7 @@ def test_a_client_that_recovered_during_the_fault_recovered_early_not_never() ->
     """A new connection worked while the fault lasted: half-open links are like that."""
     verdict = recovery(perfect_run(heal_s=20.0, back_s=15.0).history())
     assert verdict.outcome is Outcome.VALID
-    assert verdict.slis["recovery_s"].value == pytest.approx(0.01)
+    assert verdict.slis["recovery_s"].value == pytest.approx(0.51)
 
 
 def test_a_fault_without_heal_is_measured_from_its_start() -> None:
@@ -42,6 +42,14 @@ def test_a_message_from_before_the_calm_is_no_proof_of_recovery() -> None:
     """It may have been on its way since before the fault."""
     story = hears_nothing_after(10.0).received("client-0", 20.5, 39)
     assert recovery(story.history()).outcome is Outcome.INVALID
+
+
+def test_a_message_in_the_instant_of_the_calm_is_no_proof_of_recovery() -> None:
+    """In virtual time the source and the nemesis act at once, and this one slipped through."""
+    story = Story().wants("client-0").joined("client-0", 0.5).fault("mute_app", 10.0)
+    story.source(5.0, 1).received("client-0", 5.1, 1).source(10.0, 2).received("client-0", 10.1, 2)
+    story.source(40.0, 3).received("client-0", 40.1, 3).ends(50.0)
+    assert recovery(story.history()).slis["recovery_s"].value == pytest.approx(30.1)
 
 
 def test_a_client_that_never_comes_back_is_dead_and_its_last_word_is_told() -> None:
@@ -88,6 +96,13 @@ def test_a_run_that_was_cut_short_while_the_nemesis_acted_shows_nothing() -> Non
 
 def test_clients_that_never_worked_can_not_recover() -> None:
     story = perfect_run(end_s=80.0).without(lambda op: op.f == "received")
+    assert recovery(story.history()).outcome is Outcome.UNKNOWN
+
+
+def test_one_that_never_worked_is_no_proof_beside_those_that_recovered() -> None:
+    story = perfect_run(end_s=80.0).without(
+        lambda op: op.f == "received" and op.process == "client-1"
+    )
     assert recovery(story.history()).outcome is Outcome.UNKNOWN
 
 

@@ -66,13 +66,16 @@ def test_the_haste_of_one_client_is_not_hidden_by_the_calm_of_others() -> None:
     assert storm(story.history()).outcome is Outcome.INVALID
 
 
-@pytest.mark.parametrize(("clients", "outcome"), [(1, Outcome.INVALID), (10, Outcome.VALID)])
+@pytest.mark.parametrize(
+    ("clients", "dials", "outcome"),
+    [(1, 12, Outcome.VALID), (1, 13, Outcome.INVALID), (10, 120, Outcome.VALID)],
+)
 def test_connects_that_no_server_sees_count_against_the_fleet(
-    clients: int, outcome: Outcome
+    clients: int, dials: int, outcome: Outcome
 ) -> None:
     """An instant refusal makes a busy loop that only the network notices."""
     story = perfect_run(clients=clients)
-    for number in range(100):
+    for number in range(dials):
         story.dial(12.0 + number * 0.05, "refused")
     assert storm(story.history()).outcome is outcome
 
@@ -95,9 +98,11 @@ def test_a_herd_that_comes_back_all_at_once_is_not(at_s: float) -> None:
 @pytest.mark.parametrize(
     ("crowd", "at_s", "outcome"),
     [
-        (8, 40.05, Outcome.VALID),
+        (8, 31.05, Outcome.VALID),
+        (9, 31.05, Outcome.INVALID),
         (9, 40.05, Outcome.INVALID),
         (20, 30.05, Outcome.VALID),
+        (20, 30.95, Outcome.VALID),
         (21, 30.05, Outcome.INVALID),
     ],
 )

@@ -33,6 +33,15 @@ def test_a_client_has_time_to_find_out(until_s: float, outcome: Outcome) -> None
     assert truth(silent_from(20.0, until_s).history()).outcome is outcome
 
 
+@pytest.mark.parametrize(("late_s", "outcome"), [(4.9, Outcome.VALID), (5.1, Outcome.INVALID)])
+def test_what_comes_soon_shows_no_silence_at_its_publication(
+    late_s: float, outcome: Outcome
+) -> None:
+    story = Story().wants("client-0").joined("client-0", 0.5).source(10.0, 1).ends(100.0)
+    story.source(40.0, 2).source(48.0, 3).received("client-0", 48.0 + late_s, 3)
+    assert truth(story.history()).outcome is outcome
+
+
 def test_a_client_that_says_lost_in_time_told_the_truth() -> None:
     verdict = truth(silent_from(20.0).lost("client-0", 50.0).history())
     assert verdict.outcome is Outcome.VALID
