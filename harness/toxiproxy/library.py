@@ -53,7 +53,7 @@ class Transport:
         except self._requests.RequestException as error:
             reason = _innermost(error)
             raise Unreachable(f"{what}: nothing answers there ({reason})") from None
-        if not response.ok or response.is_redirect:
+        if not 200 <= response.status_code < 300:
             raise error_for(what, response.status_code, _text(response))
         return response
 
