@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -21,11 +22,13 @@ class _Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """What a search found: the smallest schedule that breaks the client, or the last tried."""
+    """What a search found: the smallest schedule that breaks the client, or one that did not."""
 
     scenario: Scenario
     broken: bool
     runs: int
+    survived: int
+    """Runs that were valid; what is left over told nothing (a fault that nobody felt)."""
 
 
 class _Search:
@@ -33,13 +36,17 @@ class _Search:
         self._judge = judge
         self._shrinks_left = shrinks_max
         # Hypothesis replays examples and must see the same answer each time.
-        self._broken: dict[str, bool] = {}
+        self._outcomes: dict[str, Outcome] = {}
         self.smallest: Scenario | None = None
         self.last: Scenario | None = None
+        self.last_survived: Scenario | None = None
 
-    @property
-    def runs(self) -> int:
-        return len(self._broken)
+    def explored(self) -> Explored:
+        scenario = self.smallest or self.last_survived or self.last
+        assert scenario is not None, "Hypothesis drew no scenario"
+        outcomes = list(self._outcomes.values())
+        survived = outcomes.count(Outcome.VALID)
+        return Explored(scenario, self.smallest is not None, len(outcomes), survived)
 
     def check(self, scenario: Scenario) -> None:
         if self._is_broken(scenario):
@@ -48,14 +55,20 @@ class _Search:
 
     def _is_broken(self, scenario: Scenario) -> bool:
         key = repr(scenario)
-        if key not in self._broken:
+        if key not in self._outcomes:
             if self.smallest is not None:
                 if self._shrinks_left == 0:
                     return False
                 self._shrinks_left -= 1
-            self.last = scenario
-            self._broken[key] = self._judge(scenario).outcome is Outcome.INVALID
-        return self._broken[key]
+            self._outcomes[key] = self._run(scenario)
+        return self._outcomes[key] is Outcome.INVALID
+
+    def _run(self, scenario: Scenario) -> Outcome:
+        outcome = self._judge(scenario).outcome
+        self.last = scenario
+        if outcome is Outcome.VALID:
+            self.last_survived = scenario
+        return outcome
 
 
 def explore(
@@ -82,21 +95,20 @@ def explore(
     def holds(scenario: Scenario) -> None:
         search.check(scenario)
 
-    try:
+    with suppress(_Broken):
         holds()
-    except _Broken:
-        assert search.smallest is not None
-        return Explored(search.smallest, True, search.runs)
-    assert search.last is not None
-    return Explored(search.last, False, search.runs)
+    return search.explored()
 
 
 def schedules_verdict(found: Explored) -> Verdict:
     """Say in words what a search found."""
     slis = {"schedules": Sli(value=found.runs, unit="schedules")}
     if not found.broken:
-        reason = f"all {found.runs} schedules of faults were survived"
-        return Verdict(Outcome.VALID, reason, {}, slis)
+        silent = found.runs - found.survived
+        told_nothing = f"; {silent} more had a fault that nobody felt" if silent else ""
+        reason = f"{found.survived} schedules of faults were survived{told_nothing}"
+        outcome = Outcome.VALID if found.survived else Outcome.UNKNOWN
+        return Verdict(outcome, reason, {"survived": found.survived}, slis)
     faults = [repr(fault) for fault in found.scenario.faults]
     reason = f"broken by {', then '.join(faults)} (the smallest of {found.runs} schedules tried)"
     return Verdict(Outcome.INVALID, reason, {"faults": faults}, slis)

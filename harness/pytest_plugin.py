@@ -1,1 +1,398 @@
-"""The pytest plugin: options, the `run` fixture, the verdict table and the replay line."""
+"""The pytest plugin: options, the `run` fixture, storms side by side, verdicts as they come."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis.strategies import SearchStrategy
+
+from harness.clients.registry import UnknownClient, client_version, load_client
+from harness.entropy import BadSeed
+from harness.explore import explore, schedules_verdict
+from harness.options import BadOption, Options, read_options
+from harness.run import Storm, run_storm, versions
+from harness.scenario import Scenario
+from harness.store import Cell, ClientInfo, Result, RunInfo, Store
+from harness.verdict import Judgement, Outcome, Verdict
+from harness.worlds.sim import SimWorld
+from harness.worlds.wire import LONGEST_STORY_S, Hosts, WireWorld
+from harness.worlds.world import OnTruth, World
+
+SIDE_BY_SIDE_MAX = 48
+"""Storms that may share the real loop at one time."""
+
+
+class Hooks:
+    """Hooks that a suite's conftest implements."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_squall_make_server(
+        self, on_truth: OnTruth, clock: Callable[[], float], rng: Random
+    ) -> Any:
+        """Make the server of one run; `harness.worlds.world.ServerMaker`."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("squall", "realtime resilience")
+    add = group.addoption
+    add("--world", action="append", default=[], metavar="sim|wire", help="where (default: both)")
+    add(
+        "--client",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="under test, an invalid verdict fails: manager (default), realtime_py, "
+        "or your own as package.module:factory",
+    )
+    add(
+        "--compare",
+        action="append",
+        default=[],
+        metavar="NAME,…",
+        help="run beside it: judged and reported, never failing the suite",
+    )
+    add("--seed", default="1", metavar="S", help="first seed: a number or a commit hash")
+    add("--seeds", default="1", metavar="N", help="how many seeds each storm has in sim")
+    add("--report", default=None, metavar="DIR", help="write the run folder here")
+    add("--long", action="store_true", help="stories of more than a minute in wire, too")
+    add("--toxiproxy", default=None, metavar="HOST:PORT", help="a real Toxiproxy for wire")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    option = config.getoption
+    try:
+        options = read_options(
+            worlds=option("--world"),
+            clients=option("--client"),
+            compare=option("--compare"),
+            seed=option("--seed"),
+            seeds=option("--seeds"),
+            report=option("--report"),
+            long=option("--long"),
+            toxiproxy=option("--toxiproxy"),
+        )
+    except (BadOption, BadSeed, UnknownClient) as error:
+        raise pytest.UsageError(str(error)) from None
+    config.pluginmanager.register(Plugin(config, options), "squall-run")
+
+
+class Runner:
+    """The `run` fixture: `run(Scenario(...))` storms one client in one world with one seed."""
+
+    def __init__(self, plugin: Plugin, item: pytest.Item, cell: Cell) -> None:
+        self._plugin = plugin
+        self._item = item
+        self.cell = cell
+
+    @property
+    def gates(self) -> bool:
+        """Whether an invalid verdict fails the suite."""
+        return self.cell.client in self._plugin.options.clients
+
+    @property
+    def replay(self) -> str:
+        """The one line that repeats this storm."""
+        path = os.path.relpath(self._item.path, Path.cwd())
+        name = getattr(self._item, "originalname", self._item.name)
+        return (
+            f"pytest '{path}::{name}' --client {self.cell.client} "
+            f"--world {self.cell.world} --seed {self.cell.seed}"
+        )
+
+    def __call__(self, scenario: Scenario) -> Judgement:
+        """Run the storm; fail the test if a client under test is found invalid."""
+        judgement = self.judge(scenario)
+        self.settle(judgement)
+        return judgement
+
+    def judge(self, scenario: Scenario) -> Judgement:
+        """Run the storm and keep its verdict, whatever it is."""
+        world = self._plugin.world(self.cell.world)
+        return run_storm(self._storm(scenario), world, self._plugin.store)
+
+    def _storm(self, scenario: Scenario) -> Storm:
+        return Storm(
+            cell=self.cell,
+            scenario=scenario,
+            maker=load_client(self.cell.client),
+            replay=self.replay,
+            client_version=client_version(self.cell.client),
+        )
+
+    def explore(self, scenarios: SearchStrategy[Scenario], *, examples_max: int) -> Judgement:
+        """Storm the client with many schedules; report the smallest that breaks it.
+
+        In virtual time only. What is kept in the run folder is that smallest schedule, or the last
+        one when none broke the client.
+        """
+        world = self._plugin.world(self.cell.world)
+        if self.cell.world != "sim":
+            reason = "many schedules are tried in virtual time only"
+            judgement = self._plugin.keep(
+                self, {"schedules": Verdict(Outcome.NOT_APPLICABLE, reason)}
+            )
+            self.settle(judgement)
+            return judgement
+        found = explore(
+            scenarios,
+            lambda scenario: run_storm(self._storm(scenario), world),
+            from_seed=self.cell.seed,
+            examples_max=examples_max,
+        )
+        judgement = self.judge(found.scenario)
+        schedules = schedules_verdict(found)
+        judgement = self._plugin.keep(self, {**judgement.checkers, "schedules": schedules})
+        self.settle(judgement)
+        return judgement
+
+    def settle(self, judgement: Judgement) -> None:
+        """Report the verdict, and turn it into the outcome of the test."""
+        self._plugin.reached(Result(self.cell, judgement, self.replay))
+        if judgement.outcome is Outcome.INVALID and self.gates:
+            pytest.fail(f"invalid: {judgement.reason}\nreplay:  {self.replay}", pytrace=False)
+        if judgement.outcome in (Outcome.UNKNOWN, Outcome.NOT_APPLICABLE):
+            pytest.skip(f"{judgement.outcome}: {judgement.reason}")
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest) -> Runner:
+    """Storms a client: see `Runner`."""
+    return _runner(request.config, request.node)
+
+
+def _runner(config: pytest.Config, item: pytest.Item) -> Runner:
+    plugin = config.pluginmanager.get_plugin("squall-run")
+    assert isinstance(plugin, Plugin)
+    return Runner(plugin, item, _cell(item))
+
+
+def _cell(item: pytest.Item) -> Cell:
+    client, world, seed = getattr(item, "callspec").params["_squall_cell"]  # noqa: B009
+    return Cell(_scenario_name(item), client, world, seed)
+
+
+def _scenario_name(item: pytest.Item) -> str:
+    return item.path.stem.removeprefix("test_")
+
+
+@pytest.fixture
+def _squall_cell(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+class Plugin:
+    """One pytest session: its worlds, its run folder, the verdicts reached so far."""
+
+    def __init__(self, config: pytest.Config, options: Options) -> None:
+        self.options = options
+        self.store = Store(options.report) if options.report else None
+        self.results: list[Result] = []
+        self._config = config
+        self._lock = threading.Lock()
+        self._worlds: dict[str, World] = {}
+        self._side_by_side: dict[str, Future[None]] = {}
+        self._pool: ThreadPoolExecutor | None = None
+
+    # Collection
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "run" in metafunc.fixturenames:
+            metafunc.fixturenames.append("_squall_cell")
+            cells = self.options.cells()
+            ids = [f"{client}-{world}-{seed}" for client, world, seed in cells]
+            metafunc.parametrize("_squall_cell", cells, ids=ids, indirect=True)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        storms = [item for item in items if _is_storm(item)]
+        _refuse_twins(storms)
+        for item in storms:
+            # A suite that turns warnings into errors would break a client under test from within.
+            item.add_marker(pytest.mark.filterwarnings("default"))
+            item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))
+        order = {world: place for place, world in enumerate(self.options.worlds)}
+        # Quick worlds first, so that the first verdicts come within seconds.
+        items.sort(key=lambda item: order[_cell(item).world] if _is_storm(item) else -1)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        storms = [item for item in session.items if _is_storm(item)]
+        if storms and self.store and not self._config.option.collectonly:
+            self.store.write_run(self._plan([_cell(item) for item in storms]))
+        if storms:
+            # A deploy pipeline ends a job with SIGTERM: heal, keep what was reached, then end.
+            signal.signal(signal.SIGTERM, _interrupt)
+
+    def _plan(self, cells: list[Cell]) -> RunInfo:
+        options = self.options
+        names = dict.fromkeys((*options.clients, *options.compare))
+        return RunInfo(
+            clients=tuple(
+                ClientInfo(name=name, version=client_version(name), gates=name in options.clients)
+                for name in names
+            ),
+            worlds=options.worlds,
+            seeds=tuple(dict.fromkeys(cell.seed for cell in cells)),
+            planned=tuple(cells),
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions=versions(client_version(options.clients[0])),
+        )
+
+    # Running
+
+    def world(self, name: str) -> World:
+        """The world of that name, made when it is first needed."""
+        with self._lock:
+            if name not in self._worlds:
+                self._worlds[name] = self._make_world(name)
+            return self._worlds[name]
+
+    def _make_world(self, name: str) -> World:
+        def make_server(on_truth: OnTruth, clock: Callable[[], float], rng: Random) -> Any:
+            server = self._config.hook.pytest_squall_make_server(
+                on_truth=on_truth, clock=clock, rng=rng
+            )
+            if server is None:
+                raise pytest.UsageError(
+                    "no server to storm: implement pytest_squall_make_server in conftest.py, "
+                    "as scenarios/conftest.py does"
+                )
+            return server
+
+        if name == "sim":
+            return SimWorld(make_server)
+        return WireWorld(
+            make_server,
+            toxiproxy=self.options.toxiproxy,
+            hosts=_hosts(self.options),
+            story_s_max=float("inf") if self.options.long else LONGEST_STORY_S,
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        if not (_is_storm(pyfuncitem) and _cell(pyfuncitem).world == "wire"):
+            return None
+        if not self._side_by_side:
+            self._start_side_by_side(pyfuncitem.session)
+        self._side_by_side[pyfuncitem.nodeid].result()
+        return True
+
+    def _start_side_by_side(self, session: pytest.Session) -> None:
+        """Real time is spent waiting: all wire storms wait together, each in a thread."""
+        items = [item for item in session.items if _is_storm(item) and _cell(item).world == "wire"]
+        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE_MAX, thread_name_prefix="squall-storm")
+        self._say(f"wire: {len(items)} storms side by side in real time, up to a minute or so …")
+        for item in items:
+            assert isinstance(item, pytest.Function)
+            runner = _runner(self._config, item)
+            self._side_by_side[item.nodeid] = self._pool.submit(item.obj, run=runner)
+
+    def pytest_unconfigure(self) -> None:
+        for world in self._worlds.values():
+            world.close()
+        if self._pool:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    # Reporting
+
+    def keep(self, runner: Runner, checkers: Mapping[str, Verdict]) -> Judgement:
+        """Write a verdict that was put together from several runs."""
+        judgement = Judgement(checkers)
+        if self.store:
+            self.store.write_judgement(runner.cell, judgement, runner.replay)
+        return judgement
+
+    def reached(self, result: Result) -> None:
+        """Keep a verdict; called from any thread."""
+        with self._lock:
+            self.results.append(result)
+
+    def _say(self, line: str) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter:
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if report.when == "call" and _is_storm(item):
+            cell = _cell(item)
+            result = next((one for one in self.results if one.cell == cell), None)
+            if result and result.judgement:
+                report.user_properties.append(("squall.verdict", str(result.outcome)))
+        return report
+
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, str | tuple[str, dict[str, bool]]] | None:
+        verdict = dict(report.user_properties).get("squall.verdict")
+        if report.when != "call" or verdict is None:
+            return None
+        colour = {"valid": "green", "invalid": "red"}.get(str(verdict), "yellow")
+        letter = {"valid": ".", "invalid": "I", "unknown": "?"}.get(str(verdict), "-")
+        category = report.outcome
+        return category, letter, (str(verdict).upper(), {colour: True})
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self.results:
+            return
+        counts = Counter(str(result.outcome) for result in self.results)
+        terminalreporter.section("verdicts")
+        terminalreporter.write_line(", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
+        if self.store:
+            terminalreporter.write_line(f"run folder: {self.store.folder}")
+
+
+def _is_storm(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and "_squall_cell" in callspec.params
+
+
+def _refuse_twins(storms: list[pytest.Item]) -> None:
+    seen: dict[Cell, str] = {}
+    for item in storms:
+        cell = _cell(item)
+        if cell in seen:
+            raise pytest.UsageError(
+                f"two storms are both named {cell.scenario!r}: {seen[cell]} and {item.nodeid}; "
+                "one failure story a file, and the file names it"
+            )
+        seen[cell] = item.nodeid
+
+
+def _hosts(options: Options) -> Hosts:
+    proxy = options.toxiproxy[0] if options.toxiproxy else "127.0.0.1"
+    environ = os.environ.get
+    return Hosts(
+        bind=environ("SQUALL_BIND_HOST", "127.0.0.1"),
+        advertise=environ("SQUALL_ADVERTISE_HOST", "127.0.0.1"),
+        proxy=environ("SQUALL_PROXY_HOST", proxy),
+    )
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt(f"ended by signal {number}")
+
+
+def pytest_report_header(config: pytest.Config) -> Iterator[str]:
+    plugin = config.pluginmanager.get_plugin("squall-run")
+    if isinstance(plugin, Plugin):
+        options = plugin.options
+        beside = f", beside it {', '.join(options.compare)}" if options.compare else ""
+        yield f"squall: {', '.join(options.clients)} under test{beside}; seed {options.seed}"

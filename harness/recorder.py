@@ -14,6 +14,10 @@ from harness.store import HistoryWriter
 SECRET_KEYS = frozenset({"token"})
 """Keys of an op's value that reach the client, but never the history."""
 
+TICK_S = 1e-6
+"""In virtual time many things happen at one instant. Ops stand at least this far apart, so that
+"before" means the same by time as by order."""
+
 
 class Recorder:
     """Stamps ops with the run's clock, keeps secrets out, and remembers who has heard what."""
@@ -23,6 +27,7 @@ class Recorder:
         self._now_s: Callable[[], float] = lambda: 0.0
         self._ids = itertools.count(1)
         self._ended = False
+        self._last_s = -TICK_S
         # (client, topic) → the highest number of the source that it has received
         self._heard: dict[tuple[str, str], int] = {}
         # (client, topic) → whether the application wants it
@@ -38,9 +43,10 @@ class Recorder:
 
     def record(self, op: Op) -> Op:
         """Stamp an op, write it down, return it stamped."""
+        self._last_s = max(self._now_s(), self._last_s + TICK_S)
         stamped = replace(
             op,
-            time_s=self._now_s(),
+            time_s=self._last_s,
             value={key: value for key, value in op.value.items() if key not in SECRET_KEYS},
             error=redact(op.error) if op.error else None,
         )

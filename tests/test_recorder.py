@@ -59,3 +59,14 @@ def test_recovery_is_seen_when_every_wanted_channel_has_heard() -> None:
     assert not recorder.all_heard({"room": 4}, ["room"])
     recorder.event(received(4))
     assert recorder.all_heard({"room": 4}, ["room"])
+
+
+def test_what_happens_at_one_instant_keeps_its_order_in_time() -> None:
+    """A message published just before a fault, at the same instant, was not published after it."""
+    recorder, writer = make()
+    recorder.start(lambda: 5.0)
+    for number in range(3):
+        recorder.event(received(number))
+    times = [op.time_s for op in writer.history()]
+    assert times == sorted(dict.fromkeys(times))
+    assert times[-1] < 5.001
