@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -178,7 +179,8 @@ async def test_a_send_into_a_black_hole_is_never_reported_as_acked() -> None:
         await channel.joined()
         sends = [channel.broadcast("n", "x" * 50_000, timeout_s=0.3) for _ in range(200)]
         outcomes = {result.outcome for result in await asyncio.gather(*sends)}
-        assert outcomes == {"unknown", "expired", "overflowed"}
+        assert outcomes <= {"unknown", "expired", "overflowed"}
+        assert "unknown" in outcomes
 
 
 @pytest.mark.asyncio
@@ -250,7 +252,8 @@ async def test_a_polite_close_says_goodbye() -> None:
 
 @pytest.mark.asyncio
 async def test_waiting_for_a_join_ends_with_the_reason() -> None:
-    async with scripted(mute) as server, manager_of(server.url) as manager:
+    config = replace(QUICK, leave_timeout_s=0.1)
+    async with scripted(mute) as server, manager_of(server.url, config=config) as manager:
         channel = manager.subscribe("room1")
         with pytest.raises(JoinTimedOut, match=r"'room1' did not join within 0\.05 s"):
             await channel.joined(timeout_s=0.05)
