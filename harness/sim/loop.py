@@ -95,6 +95,7 @@ class _Jump:
         else:
             self._turns_at_one_time += 1
             if self._turns_at_one_time > TURNS_AT_ONE_TIME_MAX:
+                self._turns_at_one_time = 0
                 raise SimDeadlock(
                     self._loop.stuck(f"{TURNS_AT_ONE_TIME_MAX} turns while time stands still")
                 )

@@ -1,0 +1,1 @@
+"""Tests of the simulation: that it is deterministic, like the real loop, and breaks as told."""
