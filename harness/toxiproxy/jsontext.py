@@ -6,6 +6,7 @@ import json
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
@@ -81,13 +82,19 @@ def to_float32(value: float) -> float:
 
     Raises `OverflowError` beyond single precision.
     """
-    packed = struct.pack("<f", value)
-    single: float = struct.unpack("<f", packed)[0]
+    single = _single(value)
     for digits in range(1, 9):
         short = float(f"{single:.{digits}g}")
-        if struct.pack("<f", short) == packed:
-            return short
+        # Rounded up, the largest numbers are out of range.
+        with suppress(OverflowError):
+            if _single(short) == single:
+                return short
     return float(f"{single:.9g}")
+
+
+def _single(value: float) -> float:
+    single: float = struct.unpack("<f", struct.pack("<f", value))[0]
+    return single
 
 
 def _encode_float(value: float) -> str:

@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.toxiproxy.errors import ApiError
@@ -60,6 +60,7 @@ def test_text_is_escaped_for_web_pages_only() -> None:
     assert encode("<&>\u2028é") == '"\\u003c\\u0026\\u003e\\u2028é"'
 
 
+@example(3.4028234663852886e38)  # the largest: rounded to fewer digits it does not fit
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_a_single_precision_number_survives_shortened(value: float) -> None:
     short = to_float32(value)
