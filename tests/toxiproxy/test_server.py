@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -12,7 +13,10 @@ from functools import partial
 
 import pytest
 
+from harness.sim import SimLoop, run
 from harness.toxiproxy import Proxy, Toxiproxy
+from harness.toxiproxy.server import ToxiproxyServer
+from harness.toxiproxy.toxic_record import ToxicRecord
 from tests.toxiproxy.servers import toxiproxy_of
 
 PATIENCE_S = 10.0
@@ -225,3 +229,28 @@ def _serve_one(listener: socket.socket, serve: Serve) -> None:
     # Some stories end in an error at this end, and mean to.
     with sock, contextlib.suppress(ConnectionError):
         serve(sock)
+
+
+def test_it_runs_in_virtual_time() -> None:
+    """Nothing but the loop's own calls: an hour of latency passes at once in the simulation."""
+
+    async def say_hello(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello")
+
+    async def main(loop: SimLoop) -> tuple[bytes, float]:
+        upstream = await asyncio.start_server(say_hello, "127.0.0.1", 4000)
+        server = ToxiproxyServer(port=8474, seed=1)
+        await server.start()
+        proxy = await server.proxies.create("p", "127.0.0.1:5000", "127.0.0.1:4000", True)
+        proxy.add_toxic(ToxicRecord("slow", "latency", DOWN, 1.0, {"latency": 3_600_000}))
+        began_s = loop.time()
+        reader, writer = await asyncio.open_connection("127.0.0.1", 5000)
+        said = await reader.readexactly(5)
+        writer.close()
+        server.stop()
+        upstream.close()
+        return said, loop.time() - began_s
+
+    said, lasted_s = run(main, seed=1)
+    assert said == b"hello"
+    assert 3600 <= lasted_s < 3601
