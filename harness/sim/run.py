@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import closing, suppress
 from math import inf
 from typing import Any, TypeVar
 
@@ -30,8 +30,7 @@ def run(
     What is left over is cancelled in the order of its birth. Raises what `main` raises,
     `SimDeadlock` for a hang (also of the clean-up), `VirtualTimeLimit` and `EscapedSimulation`.
     """
-    loop = SimLoop(seed, limit_s=limit_s, epoch_s=epoch_s)
-    with deterministic(loop):
+    with closing(SimLoop(seed, limit_s=limit_s, epoch_s=epoch_s)) as loop, deterministic(loop):
         try:
             result = loop.run_until_complete(main(loop))
         except BaseException:
@@ -39,10 +38,7 @@ def run(
             with suppress(EscapedSimulation, SimDeadlock, VirtualTimeLimit):
                 _clean_up(loop)
             raise
-        else:
-            _clean_up(loop)
-        finally:
-            loop.close()
+        _clean_up(loop)
     return result
 
 

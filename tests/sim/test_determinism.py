@@ -138,23 +138,22 @@ def test_one_simulation_runs_at_a_time() -> None:
         run(main)
 
 
-ESCAPES: dict[str, Callable[[], Any]] = {
-    "socket.connect": lambda: socket.socket().connect(("127.0.0.1", 1)),
-    "socket.getaddrinfo": lambda: urllib.request.urlopen("http://127.0.0.1:1"),
-    "socket.bind": lambda: socket.socket().bind(("127.0.0.1", 0)),
-    "Popen": lambda: subprocess.run(["true"]),
-    "Thread.start": lambda: threading.Thread(target=print).start(),
-    "time.sleep": lambda: time.sleep(0.001),
-    "signal.signal": lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN),
+ESCAPES: dict[str, Callable[[socket.socket], Any]] = {
+    "socket.connect": lambda sock: sock.connect(("127.0.0.1", 1)),
+    "socket.bind": lambda sock: sock.bind(("127.0.0.1", 0)),
+    "socket.getaddrinfo": lambda sock: urllib.request.urlopen("http://127.0.0.1:1"),
+    "Popen": lambda sock: subprocess.run(["true"]),
+    "Thread.start": lambda sock: threading.Thread(target=print).start(),
+    "time.sleep": lambda sock: time.sleep(0.001),
+    "signal.signal": lambda sock: signal.signal(signal.SIGUSR1, signal.SIG_IGN),
 }
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("call", ESCAPES)
 def test_a_blocking_call_to_the_real_world_is_an_escape(call: str) -> None:
     async def main(loop: SimLoop) -> None:
-        ESCAPES[call]()
+        with socket.socket() as sock:
+            ESCAPES[call](sock)
 
     with pytest.raises(EscapedSimulation) as caught:
         run(main)
