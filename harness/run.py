@@ -56,7 +56,8 @@ def run_storm(storm: Storm, world: World, store: Store | None = None) -> Judgeme
     """Play the storm, judge its history, and keep both in the store as soon as they are there.
 
     What keeps a run from being judged (the world broke, the run hung) is an *unknown* verdict that
-    says so; what the world cannot express is *not applicable*. Only an interrupt is raised.
+    says so; what the world cannot express is *not applicable*. Only an interrupt is raised. The
+    caller must not have turned warnings into errors: they would be raised inside the client.
     """
     judgement = _play_and_judge(storm, world, store)
     if store:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
 import pytest
-from reports.table import verdict_table
 
 from fake_server import FakeServer
 from harness.pytest_plugin import Plugin
+from harness.store import Result
 from harness.worlds.world import OnTruth
+from reports.keep import keep_report
+from reports.model import Row, group
+from reports.render_text import findings
+from reports.table import verdict_table
 
 
 def pytest_squall_make_server(
@@ -23,9 +27,21 @@ def pytest_squall_make_server(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Client × scenario, in one table."""
+    """Client × scenario in one table, the evidence against those under test, and the report."""
     plugin = config.pluginmanager.get_plugin("squall-run")
-    if isinstance(plugin, Plugin) and plugin.results:
-        colour = terminalreporter.hasmarkup
-        terminalreporter.section("who survived what")
-        terminalreporter.write_line(verdict_table(plugin.results, colour=colour))
+    if not isinstance(plugin, Plugin) or not plugin.results:
+        return
+    results = sorted(plugin.results, key=lambda one: (one.cell.scenario, one.cell.world))
+    colour = terminalreporter.hasmarkup
+    terminalreporter.section("who survived what")
+    terminalreporter.write_line(verdict_table(results, colour=colour))
+    for finding in _findings(results, plugin, colour):
+        terminalreporter.write_line("\n" + finding)
+    if plugin.store:
+        keep_report(plugin.store.folder)
+        terminalreporter.write_line(f"\nreport: {plugin.store.folder / 'report.md'}")
+
+
+def _findings(results: Sequence[Result], plugin: Plugin, colour: bool) -> list[str]:
+    under_test = [Row(one) for one in results if one.cell.client in plugin.options.clients]
+    return findings(group(under_test), colour=colour)

@@ -31,6 +31,8 @@ def resubscription(history: History) -> Verdict:
     held = _held(history, acts[-1])
     wants, claims = wanted(history), claimed(history)
     wanted_now = [channel for channel, spans in wants.items() if spans[-1].to_s == math.inf]
+    if wanted_now and not claims and not history.where("join", process="server"):
+        return Verdict(Outcome.UNKNOWN, "no client ever joined anything, even on a healthy server")
     settled_s = acts[-1].time_s - QUIESCENCE_S
     lingering = {channel: None for channel, spans in wants.items() if spans[-1].to_s > settled_s}
     believed = {channel: None for channel, spans in claims.items() if spans[-1].to_s == math.inf}

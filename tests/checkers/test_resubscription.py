@@ -81,3 +81,9 @@ def test_two_connections_that_are_both_spoken_on_hold_a_channel_twice() -> None:
 
 def test_a_run_without_its_last_act_shows_nothing() -> None:
     assert resubscription(one_client().history()).outcome is Outcome.UNKNOWN
+
+
+def test_a_client_that_never_joined_anything_shows_nothing() -> None:
+    """A client that crashed as it was made has not failed to come back: it never came."""
+    verdict = resubscription(Story().wants("client-0").ends(100.0).members(99.0, []).history())
+    assert verdict.outcome is Outcome.UNKNOWN
