@@ -17,6 +17,7 @@ from harness.manager.events import (
     Overflowed,
     ServerNotice,
 )
+from harness.manager.farewells import Farewells
 from harness.manager.outlet import Outlet
 from harness.manager.sends import Outbox, Outgoing, SendResult
 from harness.manager.states import CHANNEL_TRANSITIONS, ChannelState, step
@@ -24,7 +25,6 @@ from harness.protocol import (
     ACCESS_TOKEN,
     BROADCAST,
     PHX_JOIN,
-    PHX_LEAVE,
     TOPIC_PREFIX,
     Kind,
     Message,
@@ -46,6 +46,7 @@ class ChannelCore:
         *,
         config: Config,
         outlet: Outlet,
+        farewells: Farewells,
         rng: Random,
         token: Callable[[], str | None],
     ) -> None:
@@ -65,6 +66,7 @@ class ChannelCore:
         self._settings = settings
         self._config = config
         self._outlet = outlet
+        self._farewells = farewells
         self._rng = rng
         self._token = token
         self._join_ref: str | None = None
@@ -99,6 +101,7 @@ class ChannelCore:
         """Send the join. The caller keeps the pace and sees that there is a link."""
         ref = self._join_ref = self.unanswered_join = self._outlet.next_ref()
         self._token_sent = self._token()
+        self._farewells.superseded(self.wire_topic)
         self._step("join")
         self._answer_due_s = now_s + self._config.join_timeout_s
         self._outlet.stats.joins_sent += 1
@@ -126,7 +129,8 @@ class ChannelCore:
         if self.state is not ChannelState.JOINED or token is None or token == self._token_sent:
             return
         self._token_sent = token
-        self._push(ACCESS_TOKEN, {"access_token": token})
+        payload, ref = {"access_token": token}, self._outlet.next_ref()
+        self._outlet.push(self.wire_topic, ACCESS_TOKEN, payload, ref=ref, join_ref=self._join_ref)
 
     # Ending.
 
@@ -164,15 +168,13 @@ class ChannelCore:
         if self.state is ChannelState.WAITING:
             self._gone("unsubscribe", "unsubscribed")
         elif self.state in (ChannelState.JOINING, ChannelState.JOINED):
-            self.send_leave()
+            self.send_leave(now_s)
             self._step("leave")
             self._answer_due_s = now_s + self._config.leave_timeout_s
 
-    def send_leave(self) -> None:
+    def send_leave(self, now_s: float) -> None:
         """Take back the current join, answered or not: the server handles one after the other."""
-        self._leave_ref = self._outlet.next_ref()
-        self._outlet.stats.leaves_sent += 1
-        self._push(PHX_LEAVE, {}, ref=self._leave_ref)
+        self._leave_ref = self._farewells.say(self.wire_topic, self._join_ref, now_s)
 
     # Broadcasts.
 
@@ -262,7 +264,7 @@ class ChannelCore:
 
     def _join_timed_out(self, now_s: float) -> None:
         # The server may still come to it: without a leave it would hold a join that nobody owns.
-        self.send_leave()
+        self.send_leave(now_s)
         timeout_s = self._config.join_timeout_s
         self._join_failed("timed out", f"join not answered within {timeout_s:g} s", now_s)
 
@@ -330,10 +332,6 @@ class ChannelCore:
             # The server does not hold our join, whatever we believe (`protocol.md §1.8`).
             self.ended(self._join_ref, "the server does not know the join", now_s)
         self.flush()
-
-    def _push(self, event: str, payload: Any, *, ref: str | None = None) -> None:
-        ref = ref or self._outlet.next_ref()
-        self._outlet.push(self.wire_topic, event, payload, ref=ref, join_ref=self._join_ref)
 
     def _step(self, event: str) -> None:
         self.state = step(CHANNEL_TRANSITIONS, self.state, event)

@@ -26,8 +26,13 @@ class Config:
     """How long `close()` waits for the peer's part of the closing handshake."""
     join_timeout_s: float = 10.0
     """An unanswered join is given up after this, and a leave is sent for it."""
+    join_silence_max_s: float = 22.0
+    """Silence after a join that counts as a dead link. The slowest join of a server that lives
+    takes 20 s: 15 s for its database, and 5 s before it says that it failed (§2.5)."""
     leave_timeout_s: float = 5.0
-    """`unsubscribe()` waits no longer than this for the server's answer."""
+    """`unsubscribe()` waits no longer than this for the server's answer; then it is repeated."""
+    leaves_max: int = 6
+    """How often a leave is said before it is given up."""
     joins_per_s: float = 80.0
     """Joins are spaced to this rate: 80 % of the server's default limit (§7.2)."""
     stable_after_s: float = 10.0

@@ -26,6 +26,7 @@ from harness.manager.events import (
     Stopped,
 )
 from harness.manager.failures import Cause, Failure
+from harness.manager.farewells import Farewells
 from harness.manager.outlet import Outlet
 from harness.manager.pulse import Pulse
 from harness.manager.sends import Outgoing, SendResult, check_name
@@ -63,6 +64,8 @@ class ConnectionCore:
         self._channels: dict[str, ChannelCore] = {}
         # What it no longer wants and the server may still have, by number.
         self._leaving: dict[int, ChannelCore] = {}
+        # Leaves that are not answered, whoever they were for.
+        self._farewells = Farewells(self._outlet, config.leave_timeout_s, config.leaves_max)
         # Of the current link; None without one.
         self._pulse: Pulse | None = None
         self._accepted_at_open = 0
@@ -137,6 +140,7 @@ class ConnectionCore:
             settings,
             config=self._config,
             outlet=self._outlet,
+            farewells=self._farewells,
             rng=self._rng,
             token=self.token_for_join,
         )
@@ -218,8 +222,8 @@ class ConnectionCore:
         assert self._pulse is not None, "connected without a pulse"
         try:
             message = V2.decode(frame, sender="server")
-            self._pulse.heard(now_s)
             self._route(message, now_s)
+            self._pulse.heard(now_s, asked=self._is_join_owed())
         except MalformedMessage as error:
             self.stats.malformed += 1
             self._outlet.emit(MalformedReceived(str(error)))
@@ -240,20 +244,24 @@ class ConnectionCore:
             self._check_pulse(now_s)
         for channel in self._everyone():
             channel.timer(now_s)
+        self._farewells.timer(now_s)
         self._send_joins(now_s)
 
     # Decisions, each replaceable by itself.
 
-    def silence_allowed_s(self) -> float:
-        """Silence after a heartbeat that is still no death.
+    def death_s(self) -> float | None:
+        """When the silence of the current link becomes its death; None while nothing is owed.
 
-        More while a join is unanswered: the server joins one channel after the other and answers
-        nothing else on this socket meanwhile, 5 s for each that fails (`protocol.md §2.5`).
+        A heartbeat is given more time while a join is unanswered: the server joins one channel
+        after the other and answers nothing else on this socket meanwhile, 5 s for each that fails
+        (`protocol.md §2.5`). A join is given as long as the slowest one takes.
         """
-        config = self._config
-        if any(channel.unanswered_join for channel in self._everyone()):
-            return max(config.heartbeat_timeout_s, config.join_timeout_s)
-        return config.heartbeat_timeout_s
+        if self._pulse is None:
+            return None
+        beat_silence_s = self._config.heartbeat_timeout_s
+        if self._is_join_owed():
+            beat_silence_s = max(beat_silence_s, self._config.join_timeout_s)
+        return self._pulse.death_s(beat_silence_s, self._config.join_silence_max_s)
 
     def link_is_proven(self, now_s: float) -> bool:
         """Whether the link was good enough for earlier failures to be forgotten.
@@ -296,19 +304,20 @@ class ConnectionCore:
     def _drop_link(self, reason: str, *, told: bool) -> None:
         heard_s = self._pulse.heard_s if self._pulse else 0.0
         self._pulse = None
+        self._farewells.link_lost()
         for channel in self._everyone():
             channel.link_lost(reason, heard_s, told=told)
 
     def _check_pulse(self, now_s: float) -> None:
         assert self._pulse is not None, "connected without a pulse"
-        if _reached(self._pulse.death_s(self.silence_allowed_s()), now_s):
+        if _reached(self.death_s(), now_s):
             self.stats.heartbeat_timeouts += 1
             # At once: a peer that does not answer heartbeats will not answer a close frame.
             self._outlet.add(HangUp(self._outlet.link, politely=False))
             silent_s = now_s - self._pulse.heard_s
             self.lost(
                 self._outlet.link,
-                Failure(f"no answer to the heartbeat; silent for {silent_s:.1f} s"),
+                Failure(f"no answer to a heartbeat or join; silent for {silent_s:.1f} s"),
                 now_s,
             )
         elif now_s >= self._pulse.next_beat_s:
@@ -325,13 +334,21 @@ class ConnectionCore:
     def _everyone(self) -> list[ChannelCore]:
         return [*self._channels.values(), *self._leaving.values()]
 
+    def _is_join_owed(self) -> bool:
+        return any(channel.unanswered_join for channel in self._everyone())
+
     def _send_joins(self, now_s: float) -> None:
         for channel in self._waiting():
             if now_s < self._next_join_s:
                 return
             if now_s >= channel.retry_s:
-                channel.join(now_s)
-                self._next_join_s = now_s + 1.0 / self._config.joins_per_s
+                self._send_join(channel, now_s)
+
+    def _send_join(self, channel: ChannelCore, now_s: float) -> None:
+        assert self._pulse is not None, "a join without a link"
+        self._pulse.asked(now_s)
+        self._next_join_s = now_s + 1.0 / self._config.joins_per_s
+        channel.join(now_s)
 
     def _waiting(self) -> Iterator[ChannelCore]:
         if self.state is State.CONNECTED:
@@ -342,11 +359,12 @@ class ConnectionCore:
             yield self._retry_s
         if self._pulse is not None:
             yield self._pulse.next_beat_s
-            death_s = self._pulse.death_s(self.silence_allowed_s())
-            if death_s is not None:
-                yield death_s
+        death_s = self.death_s()
+        if death_s is not None:
+            yield death_s
         for channel in self._everyone():
             yield from channel.deadlines_s()
+        yield from self._farewells.deadlines_s()
         yield from (max(c.retry_s, self._next_join_s) for c in self._waiting())
 
     # Private parts: what the server says.
@@ -366,10 +384,10 @@ class ConnectionCore:
     def _route_reply(self, message: Message, now_s: float) -> None:
         payload = _object(message.payload, "the payload of a reply")
         status, response = str(payload.get("status")), payload.get("response")
-        replies = (
-            c.replied(message.ref, status, response, now_s) for c in self._of_topic(message.topic)
-        )
-        if not any(replies):
+        known = self._farewells.answered(message.topic, message.ref)
+        for channel in self._of_topic(message.topic):
+            known = channel.replied(message.ref, status, response, now_s) or known
+        if not known:
             self.stats.stale += 1
 
     def _route_end(self, message: Message, now_s: float) -> None:

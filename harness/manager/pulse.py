@@ -19,6 +19,8 @@ class Pulse:
         self.next_beat_s = opened_s + interval_s
         # The oldest heartbeat that nothing was heard after.
         self.unanswered_since_s: float | None = None
+        # Since when a join waits for its answer, and nothing else was heard either.
+        self.asked_since_s: float | None = None
         # Of the last heartbeat that was answered; None until one was.
         self.round_trip_s: float | None = None
         self._interval_s = interval_s
@@ -33,18 +35,29 @@ class Pulse:
         if self.unanswered_since_s is None:
             self.unanswered_since_s = now_s
 
-    def heard(self, now_s: float) -> None:
-        """A Phoenix frame came in."""
+    def asked(self, now_s: float) -> None:
+        """A join is sent."""
+        if self.asked_since_s is None:
+            self.asked_since_s = now_s
+
+    def heard(self, now_s: float, *, asked: bool) -> None:
+        """A Phoenix frame came in; `asked` says whether joins still wait for their answers."""
         self.heard_s = now_s
         self.unanswered_since_s = None
+        self.asked_since_s = now_s if asked else None
 
     def answered(self, ref: object, now_s: float) -> None:
         """The answer to the newest heartbeat came in; one to an older heartbeat tells nothing."""
         if ref == self._ref:
             self.round_trip_s = now_s - self._beat_s
 
-    def death_s(self, silence_allowed_s: float) -> float | None:
-        """When silence becomes death; None while no answer is owed."""
-        if self.unanswered_since_s is None:
-            return None
-        return self.unanswered_since_s + silence_allowed_s
+    def death_s(self, beat_silence_s: float, join_silence_s: float) -> float | None:
+        """When silence becomes death: after a heartbeat or after a join, whichever is earlier.
+
+        None while nothing is owed.
+        """
+        owed = (
+            (self.unanswered_since_s, beat_silence_s),
+            (self.asked_since_s, join_silence_s),
+        )
+        return min((since + silence for since, silence in owed if since is not None), default=None)

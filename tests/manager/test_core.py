@@ -197,7 +197,18 @@ def test_a_dead_server_is_found_although_joins_are_unanswered() -> None:
     bench.subscribe()
     while not bench.hung_up:
         bench.run(until_s=bench.deadline_s())
-    assert bench.now_s <= 1.5 * 25
+    assert bench.now_s == pytest.approx(22.0)
+
+
+def test_the_slowest_honest_refusal_of_a_join_is_waited_for() -> None:
+    """15 s for the server's database and 5 s before it says so: 20 s without a word."""
+    bench = Bench()
+    bench.connect()
+    bench.subscribe()
+    bench.run(until_s=20.0)
+    bench.reply(bench.sent("phx_join")[0], "error", {"reason": "UnableToConnectToProject: …"})
+    bench.run(until_s=24.0)
+    assert not bench.hung_up
 
 
 def test_the_old_links_pending_heartbeat_does_not_kill_the_new_link() -> None:

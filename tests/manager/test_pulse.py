@@ -1,0 +1,50 @@
+"""The pulse of a link: what is owed, since when, and what settles it."""
+
+from __future__ import annotations
+
+from harness.manager.pulse import Pulse
+
+
+def pulse() -> Pulse:
+    return Pulse(100.0, interval_s=25.0)
+
+
+def test_nothing_is_owed_before_a_heartbeat_or_a_join() -> None:
+    assert pulse().death_s(5.0, 22.0) is None
+
+
+def test_the_oldest_unanswered_heartbeat_counts() -> None:
+    """A second heartbeat into the silence must not start the wait anew."""
+    one = pulse()
+    one.beat("1", 125.0)
+    one.beat("2", 150.0)
+    assert one.death_s(5.0, 22.0) == 130.0
+
+
+def test_the_oldest_unanswered_join_counts() -> None:
+    one = pulse()
+    one.asked(100.0)
+    one.asked(111.0)
+    assert one.death_s(5.0, 22.0) == 122.0
+
+
+def test_whatever_is_heard_settles_both_unless_joins_are_still_owed() -> None:
+    one = pulse()
+    one.beat("1", 125.0)
+    one.asked(125.0)
+    one.heard(126.0, asked=True)
+    assert one.death_s(5.0, 22.0) == 148.0
+    one.heard(127.0, asked=False)
+    assert one.death_s(5.0, 22.0) is None
+    assert one.heard_s == 127.0
+
+
+def test_only_the_answer_to_the_newest_heartbeat_gives_a_round_trip() -> None:
+    one = pulse()
+    one.beat("1", 125.0)
+    one.beat("2", 150.0)
+    one.answered("1", 150.5)
+    one.answered(None, 150.5)
+    assert one.round_trip_s is None
+    one.answered("2", 151.0)
+    assert one.round_trip_s == 1.0
