@@ -64,14 +64,15 @@ class Desk:
         options, settings = self._environment.parsed_options, self._settings
         self._tests += 1
         users = self._environment.runner.target_user_count
+        # The host can be changed on Locust's web page.
+        host = self._environment.host
+        own = self._server is not None and host == self._server.target.url
         setup = Setup(
-            world="wire" if self._server else "live",
+            world="wire" if own else "live",
             seed=settings.seed,
             users=users,
             run_s=float(options.run_time or 0),
-            replay=_replay(
-                options, settings, users, "" if self._server else self._environment.host
-            ),
+            replay=_replay(options, settings, users, "" if own else host),
         )
         folder = folder_for(settings.report, self._tests, datetime.now(UTC))
         self._report, self._broken = Report(folder, setup, time.monotonic), ""

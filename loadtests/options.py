@@ -11,6 +11,7 @@ from harness.entropy import BadSeed, parse_seed
 SPAWN_PER_S = 25.0
 """Locust's own default, 1 user each second, would leave `-u 50 -t 30s` without its 50 users."""
 RATE_PER_S_MAX = 1000.0
+LOOPBACK = "127.0.0.1"
 
 
 class BadOption(ValueError):
@@ -28,7 +29,7 @@ class Settings:
 
 
 def add_options(parser: Any) -> None:
-    """Add them to Locust's parser. The key is in no page of Locust and in no file."""
+    """Add them to Locust's parser; none is on its web page, and the key is in no file."""
     parser.add_argument(
         "--apikey",
         env_var="SUPABASE_ANON_KEY",
@@ -42,12 +43,23 @@ def add_options(parser: Any) -> None:
         help="The run folder to write (default: runs/load-<time>)",
     )
     parser.add_argument(
-        "--rt-rate", default="1", help="Messages that each user sends each second (default: 1)"
+        "--rt-rate",
+        default="1",
+        include_in_web_ui=False,
+        help="Messages that each user sends each second (default: 1)",
     )
     parser.add_argument(
-        "--rt-seed", default="1", help="Fixes each user's phase and jitter (default: 1)"
+        "--rt-seed",
+        default="1",
+        include_in_web_ui=False,
+        help="Fixes each user's phase and jitter (default: 1)",
     )
-    parser.set_defaults(spawn_rate=SPAWN_PER_S)
+    parser.set_defaults(
+        spawn_rate=SPAWN_PER_S,
+        # Locust listens on every interface unless told otherwise, and has no password.
+        web_host=LOOPBACK,
+        master_bind_host=LOOPBACK,
+    )
 
 
 def read_settings(options: Any) -> Settings:

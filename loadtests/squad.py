@@ -1,5 +1,7 @@
-"""The users of one Locust process, seen from its greenlets: the crew in the asyncio thread, and the
-rows that come back for Locust's statistics."""
+"""The users of one Locust process, seen from its greenlets.
+
+The crew lives in the asyncio thread; the rows that come back are for Locust's statistics.
+"""
 
 from __future__ import annotations
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import csv
+import asyncio
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from fake_server import FakeServer
 from harness.store import Cell, Result, Store
 from harness.verdict import Outcome
 
@@ -39,6 +42,14 @@ def locust(folder: Path, *options: str, **more: str) -> subprocess.CompletedProc
     )
 
 
+def two_processes() -> tuple[str, ...]:
+    """Options for a master and two workers on a port that is free, for Locust cannot choose one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    return ("--processes", "2", "--master-bind-port", port, "--master-port", port)
+
+
 def result_in(folder: Path) -> Result:
     (result,) = Store(folder).results()
     return result
@@ -48,9 +59,10 @@ def everything_in(folder: Path) -> str:
     return "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
 
 
-def rows_of(prefix: Path) -> dict[tuple[str, str], dict[str, str]]:
-    with Path(f"{prefix}_stats.csv").open(newline="") as lines:
-        return {(row["Type"], row["Name"]): row for row in csv.DictReader(lines)}
+def rows_of(path: Path) -> dict[tuple[str, str], dict[str, int]]:
+    """Locust's statistics by type and name. (Its CSV files lack what comes in the last second.)"""
+    rows = json.loads(path.with_suffix(".json").read_text())
+    return {(row["method"], row["name"]): row for row in rows}
 
 
 def test_ten_users_for_six_seconds_are_measured_reported_and_judged(tmp_path: Path) -> None:
@@ -69,10 +81,10 @@ def test_ten_users_for_six_seconds_are_measured_reported_and_judged(tmp_path: Pa
     )
     assert done.returncode == 0, done.stderr
     rows = rows_of(tmp_path / "stats")
-    assert int(rows["WS", "connect"]["Request Count"]) == 10
-    assert int(rows["PHX", "join"]["Request Count"]) == 10
-    assert int(rows["PHX", "delivery"]["Request Count"]) > 20
-    assert int(rows["PHX", "delivery"]["Failure Count"]) == 0
+    assert rows["WS", "connect"]["num_requests"] == 10
+    assert rows["PHX", "join"]["num_requests"] == 10
+    assert rows["PHX", "delivery"]["num_requests"] > 20
+    assert rows["PHX", "delivery"]["num_failures"] == 0
     result = result_in(tmp_path / "report")
     assert result.cell == Cell("load_steady", "manager", "wire", 7)
     assert result.outcome == Outcome.VALID
@@ -86,10 +98,19 @@ def test_ten_users_for_six_seconds_are_measured_reported_and_judged(tmp_path: Pa
 
 def test_two_processes_share_the_users_and_one_reports(tmp_path: Path) -> None:
     done = locust(
-        tmp_path, "-u", "6", "-t", "5s", "--processes", "2", "--csv", "stats", "--rt-report", "r"
+        tmp_path,
+        "-u",
+        "6",
+        "-t",
+        "5s",
+        *two_processes(),
+        "--json-file",
+        "stats",
+        "--rt-report",
+        "r",
     )
     assert done.returncode == 0, done.stderr
-    assert int(rows_of(tmp_path / "stats")["WS", "connect"]["Request Count"]) == 6
+    assert rows_of(tmp_path / "stats")["WS", "connect"]["num_requests"] == 6
     history = Store(tmp_path / "r").read_history(result_in(tmp_path / "r").cell)
     (measured,) = history.where("measured")
     assert measured.value["processes"] == 2
@@ -104,7 +125,7 @@ def test_a_server_that_is_not_there_is_nothing_measured_and_the_key_stays_secret
     done = locust(
         tmp_path,
         *("-u", "2", "-t", "2s", "--host", "ws://127.0.0.1:1", "--rt-report", "r"),
-        *("--html", "page.html", "--csv", "stats"),
+        *("--html", "page.html", "--json-file", "stats"),
         SUPABASE_ANON_KEY="the-anonymous-s3cret",
     )
     assert done.returncode == 2, done.stderr
@@ -116,14 +137,42 @@ def test_a_server_that_is_not_there_is_nothing_measured_and_the_key_stays_secret
     assert "s3cret" not in done.stdout + done.stderr + everything_in(tmp_path)
 
 
+@pytest.mark.asyncio
+async def test_a_server_that_swallows_messages_is_found_out(tmp_path: Path) -> None:
+    """Exit code 1, with the loss in the verdict, in the statistics, and in a row of its own."""
+    joined = asyncio.Event()
+    server = FakeServer(on_truth=lambda f, _: joined.set() if f == "join" else None)
+    await server.start()
+    async with asyncio.timeout(ENDS_WITHIN_S):
+        process = await asyncio.create_subprocess_exec(
+            *(*LOCUST, "-u", "1", "-t", "5s", "--host", server.url),
+            *("--json-file", "stats", "--rt-report", "r"),
+            cwd=tmp_path,
+            env=environment(SUPABASE_ANON_KEY=server.apikey),
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await joined.wait()
+        await asyncio.sleep(1.5)
+        server.mute(True)
+        assert await process.wait() == 1
+    await server.stop()
+    judgement = result_in(tmp_path / "r").judgement
+    assert judgement
+    assert judgement.outcome == Outcome.INVALID
+    assert (judgement.slis["lost"].value or 0) >= 1
+    assert rows_of(tmp_path / "stats")["PHX", "delivery"]["num_failures"] >= 1
+    assert server.apikey not in everything_in(tmp_path)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["alone", "two processes"])
+@pytest.mark.parametrize("processes", [1, 2])
 def test_a_load_test_that_is_stopped_keeps_what_it_had_and_leaves_nobody_behind(
-    tmp_path: Path, sent: signal.Signals, processes: tuple[str, ...]
+    tmp_path: Path, sent: signal.Signals, processes: int
 ) -> None:
     """A terminal's Ctrl-C reaches the whole group; an orchestrator's SIGTERM only the first."""
     log = tmp_path / "log"
-    options = ("-u", "4", "-t", "60s", *processes, "--rt-report", "r")
+    shared = two_processes() if processes == 2 else ()
+    options = ("-u", "4", "-t", "60s", *shared, "--rt-report", "r")
     with log.open("w") as output:
         process = subprocess.Popen(
             (*LOCUST, *options),
@@ -136,7 +185,7 @@ def test_a_load_test_that_is_stopped_keeps_what_it_had_and_leaves_nobody_behind(
         wait_for(lambda: "All users spawned" in log.read_text())
         time.sleep(1)
         children = children_of(process.pid)
-        assert len(children) == 1 + 2 * bool(processes), "the fake server and the workers"
+        assert len(children) == (3 if processes == 2 else 1), "the fake server and the workers"
         if sent == signal.SIGINT:
             os.killpg(process.pid, sent)
         else:
@@ -156,7 +205,7 @@ def test_a_load_test_that_is_stopped_keeps_what_it_had_and_leaves_nobody_behind(
     [
         (("--host", "https://ref.supabase.co"), "SUPABASE_ANON_KEY"),
         (("--host", "nonsense", "--apikey", "k"), "--host 'nonsense'"),
-        (("--master",), "--host"),
+        (("--master", "--master-bind-port", "0"), "--host"),
         (("--rt-seed", "x"), "--rt-seed"),
         (("--rt-rate", "0"), "--rt-rate"),
     ],
