@@ -168,13 +168,15 @@ class ChannelCore:
         if self.state is ChannelState.WAITING:
             self._gone("unsubscribe", "unsubscribed")
         elif self.state in (ChannelState.JOINING, ChannelState.JOINED):
-            self.send_leave(now_s)
-            self._step("leave")
             self._answer_due_s = now_s + self._config.leave_timeout_s
+            self.send_leave()
+            self._step("leave")
 
-    def send_leave(self, now_s: float) -> None:
+    def send_leave(self) -> None:
         """Take back the current join, answered or not: the server handles one after the other."""
-        self._leave_ref = self._farewells.say(self.wire_topic, self._join_ref, now_s)
+        assert self._answer_due_s is not None, "a leave needs a time by which it is answered"
+        join_ref, due_s = self._join_ref, self._answer_due_s
+        self._leave_ref = self._farewells.say(self.wire_topic, join_ref, due_s)
 
     # Broadcasts.
 
@@ -264,7 +266,8 @@ class ChannelCore:
 
     def _join_timed_out(self, now_s: float) -> None:
         # The server may still come to it: without a leave it would hold a join that nobody owns.
-        self.send_leave(now_s)
+        self._answer_due_s = now_s + self._config.leave_timeout_s
+        self.send_leave()
         timeout_s = self._config.join_timeout_s
         self._join_failed("timed out", f"join not answered within {timeout_s:g} s", now_s)
 

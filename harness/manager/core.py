@@ -249,19 +249,14 @@ class ConnectionCore:
 
     # Decisions, each replaceable by itself.
 
-    def death_s(self) -> float | None:
-        """When the silence of the current link becomes its death; None while nothing is owed.
+    def silence_allowed_s(self) -> float:
+        """Silence after a heartbeat that is still no death.
 
-        A heartbeat is given more time while a join is unanswered: the server joins one channel
-        after the other and answers nothing else on this socket meanwhile, 5 s for each that fails
-        (`protocol.md §2.5`). A join is given as long as the slowest one takes.
+        More while a join is unanswered: the server joins one channel after the other and answers
+        nothing else on this socket meanwhile, 5 s for each that fails (`protocol.md §2.5`).
         """
-        if self._pulse is None:
-            return None
-        beat_silence_s = self._config.heartbeat_timeout_s
-        if self._is_join_owed():
-            beat_silence_s = max(beat_silence_s, self._config.join_timeout_s)
-        return self._pulse.death_s(beat_silence_s, self._config.join_silence_max_s)
+        allowed_s = self._config.heartbeat_timeout_s
+        return max(allowed_s, self._config.join_timeout_s) if self._is_join_owed() else allowed_s
 
     def link_is_proven(self, now_s: float) -> bool:
         """Whether the link was good enough for earlier failures to be forgotten.
@@ -310,7 +305,7 @@ class ConnectionCore:
 
     def _check_pulse(self, now_s: float) -> None:
         assert self._pulse is not None, "connected without a pulse"
-        if _reached(self.death_s(), now_s):
+        if _reached(self._death_s(), now_s):
             self.stats.heartbeat_timeouts += 1
             # At once: a peer that does not answer heartbeats will not answer a close frame.
             self._outlet.add(HangUp(self._outlet.link, politely=False))
@@ -325,6 +320,11 @@ class ConnectionCore:
             self._pulse.beat(ref, now_s)
             self.stats.heartbeats_sent += 1
             self._outlet.push(PHOENIX, HEARTBEAT, {}, ref=ref)
+
+    def _death_s(self) -> float | None:
+        if self._pulse is None:
+            return None
+        return self._pulse.death_s(self.silence_allowed_s(), self._config.join_silence_max_s)
 
     def _step(self, event: str) -> None:
         self.state = step(TRANSITIONS, self.state, event)
@@ -359,7 +359,7 @@ class ConnectionCore:
             yield self._retry_s
         if self._pulse is not None:
             yield self._pulse.next_beat_s
-        death_s = self.death_s()
+        death_s = self._death_s()
         if death_s is not None:
             yield death_s
         for channel in self._everyone():

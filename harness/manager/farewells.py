@@ -11,9 +11,9 @@ from harness.protocol import PHX_LEAVE
 @dataclass(slots=True)
 class _Farewell:
     join_ref: str | None
-    ref: str
-    repeat_s: float
-    said: int
+    ref: str = ""
+    repeat_s: float = 0.0
+    said: int = 0
 
 
 class Farewells:
@@ -31,11 +31,10 @@ class Farewells:
         self._leaves_max = leaves_max
         self._unanswered: dict[str, _Farewell] = {}
 
-    def say(self, wire_topic: str, join_ref: str | None, now_s: float) -> str:
-        """Send a leave for this join; returns its ref."""
-        farewell = _Farewell(join_ref, "", 0.0, 0)
-        self._unanswered[wire_topic] = farewell
-        self._repeat(wire_topic, farewell, now_s)
+    def say(self, wire_topic: str, join_ref: str | None, due_s: float) -> str:
+        """Send a leave for this join, and repeat it if it is unanswered at `due_s`; its ref."""
+        farewell = self._unanswered[wire_topic] = _Farewell(join_ref)
+        self._push(wire_topic, farewell, due_s)
         return farewell.ref
 
     def answered(self, wire_topic: object, ref: object) -> bool:
@@ -62,15 +61,15 @@ class Farewells:
             if farewell.said >= self._leaves_max:
                 del self._unanswered[wire_topic]
             else:
-                self._repeat(wire_topic, farewell, now_s)
+                self._push(wire_topic, farewell, now_s + self._repeat_after_s)
 
     def deadlines_s(self) -> list[float]:
         """When `timer` must be called at the latest."""
         return [farewell.repeat_s for farewell in self._unanswered.values()]
 
-    def _repeat(self, wire_topic: str, farewell: _Farewell, now_s: float) -> None:
+    def _push(self, wire_topic: str, farewell: _Farewell, repeat_s: float) -> None:
         farewell.ref = self._outlet.next_ref()
-        farewell.repeat_s = now_s + self._repeat_after_s
+        farewell.repeat_s = repeat_s
         farewell.said += 1
         self._outlet.stats.leaves_sent += 1
         join_ref = farewell.join_ref

@@ -12,7 +12,7 @@ def farewells() -> Farewells:
 
 def test_only_the_newest_leave_of_a_topic_can_be_answered() -> None:
     leaves = farewells()
-    first = leaves.say("realtime:a", "1", 0.0)
+    first = leaves.say("realtime:a", "1", 5.0)
     leaves.timer(5.0)
     assert not leaves.answered("realtime:a", first)
     assert not leaves.answered("realtime:b", "2")
@@ -23,7 +23,7 @@ def test_only_the_newest_leave_of_a_topic_can_be_answered() -> None:
 
 def test_nothing_is_pending_after_the_last_repeat() -> None:
     leaves = farewells()
-    leaves.say("realtime:a", "1", 0.0)
+    leaves.say("realtime:a", "1", 5.0)
     for now_s in (5.0, 10.0, 15.0):
         assert leaves.deadlines_s() == [now_s]
         leaves.timer(now_s)
