@@ -72,7 +72,7 @@ def test_ten_users_for_six_seconds_are_measured_reported_and_judged(tmp_path: Pa
         "10",
         "-t",
         "6s",
-        "--csv",
+        "--json-file",
         "stats",
         "--rt-report",
         "report",
