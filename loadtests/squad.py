@@ -57,11 +57,16 @@ class Squad:
             bridge.call(lambda: crew.leave(number), LEAVE_WITHIN_S)
 
     def snapshot(self) -> dict[str, Any] | None:
-        """The tally as it stands, as JSON values; None when no test runs."""
+        """The tally as it stands, as JSON values; None when no test runs, or none comes in time."""
         if not self._running:
             return None
         bridge, crew = self._running
-        return bridge.call(crew.snapshot, CALL_WITHIN_S)
+        try:
+            return bridge.call(crew.snapshot, CALL_WITHIN_S)
+        except gevent.Timeout:
+            # Raised on, it would end the greenlet that sends Locust's own reports.
+            _log.warning("the users are too busy to be counted")
+            return None
 
     def settle(self) -> dict[str, Any] | None:
         """Wait for what is under way, close every user, end the thread; returns the last tally.
