@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 from harness.manager.channel_core import ChannelCore
@@ -58,8 +59,8 @@ class Channel:
         order and within the bounds of `Config`. Returns within `timeout_s` seconds. Raises
         `InvalidSetting` for what no frame can carry. See `SendResult` for the outcomes.
         """
-        if not timeout_s > 0:
-            raise InvalidSetting(f"timeout_s={timeout_s} must be above 0")
+        if not 0 < timeout_s < math.inf:
+            raise InvalidSetting(f"timeout_s={timeout_s} must be a finite number above 0")
         message = outgoing(event, payload)
         message.expires_s = self._driver.now_s + timeout_s
         try:

@@ -394,6 +394,26 @@ async def test_a_cancelled_send_is_withdrawn() -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("timeout_s", [0, -1.0, float("inf"), float("nan")])
+async def test_a_send_needs_a_bound(timeout_s: float) -> None:
+    channel = manager_of("ws://127.0.0.1:9").subscribe("room1")
+    with pytest.raises(InvalidSetting, match="timeout_s="):
+        await channel.broadcast("n", 1, timeout_s=timeout_s)
+
+
+@pytest.mark.asyncio
+async def test_before_the_start_a_send_fails_and_a_wait_says_why() -> None:
+    manager = manager_of("ws://127.0.0.1:9")
+    channel = manager.subscribe("room1")
+    assert (await channel.broadcast("n", 1)).outcome == "failed"
+    with pytest.raises(ManagerClosed, match="start it"):
+        await channel.joined()
+    await channel.unsubscribe()
+    await channel.unsubscribe()
+    assert channel.state is ChannelState.GONE
+
+
+@pytest.mark.asyncio
 async def test_a_hundred_reconnects_leave_no_task_behind() -> None:
     async with scripted(reset) as server, manager_of(server.url) as manager:
         manager.subscribe("room1")
