@@ -18,6 +18,7 @@ from harness.sim.stuck import describe_tasks
 from harness.sim.trace import Trace
 
 T = TypeVar("T")
+P = TypeVar("P", bound=asyncio.Protocol)
 Ts = TypeVarTuple("Ts")
 
 TURNS_AT_ONE_TIME_MAX = 100_000
@@ -213,14 +214,14 @@ class SimLoop(asyncio.BaseEventLoop):
 
     async def create_connection(  # type: ignore[override]
         self,
-        protocol_factory: Callable[[], asyncio.Protocol],
+        protocol_factory: Callable[[], P],
         host: str | None = None,
         port: int | None = None,
         *,
         ssl: Any = None,
         sock: Any = None,
         **options: Any,
-    ) -> tuple[asyncio.Transport, asyncio.Protocol]:
+    ) -> tuple[asyncio.Transport, P]:
         """Dial through the simulated network; other options are of the kernel and ignored."""
         self._refuse_options("create_connection", ssl, sock)
         return await self.net.connect(protocol_factory, host, port or 0)

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import get_args
+from typing import TypeVar, get_args
 
 from harness.entropy import substream
 from harness.sim.connection import Connection, Stream
@@ -17,6 +17,8 @@ from harness.sim.sock import Address
 from harness.sim.trace import Trace
 from harness.sim.way import Link, Way
 from harness.toxics import Toxic
+
+P = TypeVar("P", bound=asyncio.Protocol)
 
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Address]
 
@@ -176,8 +178,8 @@ class SimNetwork:
         return server
 
     async def connect(
-        self, factory: Callable[[], asyncio.Protocol], host: str | None, port: int
-    ) -> tuple[asyncio.Transport, asyncio.Protocol]:
+        self, factory: Callable[[], P], host: str | None, port: int
+    ) -> tuple[asyncio.Transport, P]:
         """Dial. Raises `OSError`: a name without address, refused, or no answer for 127 s."""
         try:
             name = await self.resolve(host)

@@ -44,7 +44,7 @@ class SimTransport(transports._FlowControlMixin):
         # What arrived and cannot be delivered yet.
         self._inbox: deque[tuple[Packet, bytes]] = deque()
         self._paused = False
-        # FIN received, and nothing can follow it.
+        # FIN received: only an RST can follow it.
         self._ended = False
         # RST received: the next write fails, even while reading is paused.
         self._reset = False
@@ -91,7 +91,7 @@ class SimTransport(transports._FlowControlMixin):
         if self._eof_written:
             raise RuntimeError("Cannot call write() after write_eof()")
         if self._reset:
-            self.lose(connection_reset())
+            self.lose(broken_pipe() if self._ended else connection_reset())
         if data and not self._closing:
             self._out.write(bytes(data))
             self._flow()._maybe_pause_protocol()
@@ -169,10 +169,11 @@ class SimTransport(transports._FlowControlMixin):
     def _deliver(self, packet: Packet, data: bytes) -> None:
         assert self._protocol is not None
         try:
+            if self._ended:
+                # asyncio does not read any more, so an RST goes unnoticed until the next write.
+                return
             if packet is Packet.RST:
                 self.lose(connection_reset())
-            elif self._ended:
-                return
             elif packet is Packet.DATA:
                 self._protocol.data_received(data)
             else:
@@ -226,3 +227,8 @@ class SimTransport(transports._FlowControlMixin):
 def connection_reset() -> ConnectionResetError:
     """What a program sees of an RST."""
     return ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+
+def broken_pipe() -> BrokenPipeError:
+    """What a program sees of an RST that came after a FIN."""
+    return BrokenPipeError(errno.EPIPE, "Broken pipe")

@@ -20,17 +20,25 @@ class Recorder(asyncio.Protocol):
         self._echo = echo
         self._keeps_half_open = keeps_half_open
         self.transport: asyncio.Transport
-        self.received = b""
+        self._received = bytearray()
         self.arrivals_s: list[float] = []
         self.events: list[str] = []
         self.gone: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def received(self) -> bytes:
+        return bytes(self._received)
+
+    @property
+    def received_bytes(self) -> int:
+        return len(self._received)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.events.append("made")
 
     def data_received(self, data: bytes) -> None:
-        self.received += data
+        self._received += data
         self.arrivals_s.append(asyncio.get_running_loop().time())
         if self._echo:
             self.transport.write(data)
