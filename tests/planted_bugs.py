@@ -121,6 +121,12 @@ class UnsubscribeLeavesZombie(ConnectionCore):
     channel_type = ZombieChannel
 
 
+class NoLeaveOnTimeout(ConnectionCore):
+    """M32 in a connection."""
+
+    channel_type = NoLeaveChannel
+
+
 class SendsLie(ConnectionCore):
     """M53 in a connection."""
 

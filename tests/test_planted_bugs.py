@@ -49,6 +49,11 @@ CHANGED_MIND = Scenario(
     faults=[Fault("late_joins", after_s=2, for_s=5, delay_s=2)],
     calls=[call(4, "subscribe", topic="other"), call(5, "leave", topic="other")],
 )
+# Unsubscribed between the time-out of the join, at 14 s, and the next attempt.
+TIMED_OUT = Scenario(
+    faults=[Fault("late_joins", after_s=2, for_s=20, delay_s=15)],
+    calls=[call(4, "subscribe", topic="other"), call(14.2, "leave", topic="other")],
+)
 REVOLVING_DOOR = Scenario(
     faults=[Fault("accept_then_close", after_s=3, for_s=60, code=1011)], recovery_within_s=45
 )
@@ -63,6 +68,7 @@ PLANTED = [
     Planted("stale close", bugs.with_core(bugs.StaleCloseAccepted), LATE, "resubscription"),
     Planted("counter reset", bugs.with_core(bugs.CounterResetAtHandshake), REVOLVING_DOOR, "storm"),
     Planted("zombie", bugs.with_core(bugs.UnsubscribeLeavesZombie), CHANGED_MIND, "resubscription"),
+    Planted("no leave", bugs.with_core(bugs.NoLeaveOnTimeout), TIMED_OUT, "resubscription"),
     Planted("sends lie", bugs.with_core(bugs.SendsLie), RESET, "acknowledgement"),
 ]
 
