@@ -262,14 +262,13 @@ class ConnectionCore:
         """Whether the link was good enough for earlier failures to be forgotten.
 
         Not at the handshake: a server that accepts and then closes would be hammered. It must have
-        lived a while and done something useful (`failures.md §D3` note 2).
+        lived a while and done something useful: accepted a join or, where no channel is wanted,
+        answered a heartbeat (`failures.md §D3` note 2; either answer is the round trip).
         """
         assert self._pulse is not None, "only a link can be proven"
-        round_trip_s = self._pulse.round_trip_s
-        lived_s = now_s - self._pulse.opened_s
-        idle_but_alive = not self._channels and round_trip_s is not None
+        idle_but_alive = not self._channels and self._pulse.round_trip_s is not None
         useful = self.stats.joins_accepted > self._accepted_at_open or idle_but_alive
-        return useful and lived_s >= max(self._config.stable_after_s, round_trip_s or 0.0)
+        return useful and now_s - self._pulse.opened_s >= self._config.stable_after_s
 
     def schedule_dial(self, failure: Failure, now_s: float) -> float:
         """Fix the next dial, always; returns the seconds until then."""

@@ -467,6 +467,16 @@ def test_a_written_send_without_an_answer_is_unknown_and_a_late_answer_changes_n
     assert bench.outcome(message) == "unknown"
 
 
+def test_a_send_that_is_given_up_makes_room_for_the_next() -> None:
+    bench = Bench(Config(in_flight_max=1))
+    channel = bench.joined()
+    bench.send(channel, 1, timeout_s=1.0)
+    bench.send(channel, 2, timeout_s=9.0)
+    assert len(bench.sent("broadcast")) == 1
+    bench.run(until_s=1.0)
+    assert len(bench.sent("broadcast")) == 2
+
+
 def test_a_send_on_a_crashed_channel_is_unknown() -> None:
     bench = Bench()
     channel = bench.joined()

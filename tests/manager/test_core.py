@@ -200,6 +200,29 @@ def test_a_dead_server_is_found_although_joins_are_unanswered() -> None:
     assert bench.now_s == pytest.approx(22.0)
 
 
+def test_the_wait_for_a_join_begins_anew_with_each_sign_of_life() -> None:
+    """One of two joins is answered: the server is at work, and the other has its full time."""
+    bench = Bench(Config(heartbeat_interval_s=1000.0))
+    bench.connect()
+    bench.subscribe("a")
+    bench.subscribe("b")
+    bench.run(until_s=9.0)
+    bench.reply(bench.sent("phx_join")[0])
+    while not bench.hung_up:
+        bench.run(until_s=bench.deadline_s())
+    assert bench.now_s == pytest.approx(9.0 + 22.0)
+
+
+def test_a_join_that_was_ended_is_no_longer_waited_for() -> None:
+    for closed in (True, False):
+        bench = Bench()
+        bench.connect()
+        bench.subscribe()
+        assert bench.core.silence_allowed_s() == 10.0
+        bench.end("1") if closed else bench.lose()
+        assert bench.core.silence_allowed_s() == 5.0
+
+
 def test_the_slowest_honest_refusal_of_a_join_is_waited_for() -> None:
     """15 s for the server's database and 5 s before it says so: 20 s without a word."""
     bench = Bench()
@@ -344,6 +367,14 @@ def test_stop_hangs_up_politely_only_where_somebody_listens() -> None:
     assert [hang_up.politely for hang_up in bench.hung_up] == [False, True]
 
 
+def test_stopping_is_no_loss() -> None:
+    bench = Bench()
+    bench.joined()
+    bench.stop()
+    assert not bench.told(ChannelLost)
+    assert not bench.told(Lost)
+
+
 def test_stop_then_start_takes_the_subscriptions_up_again() -> None:
     bench = Bench()
     channel = bench.joined()
@@ -402,6 +433,17 @@ def test_a_full_backlog_holds_broadcasts_back_and_lets_heartbeats_through() -> N
     bench.collect()
     bench.reply(bench.last("broadcast"))
     assert bench.outcome(waiting) == "acked"
+
+
+def test_a_new_link_begins_without_the_backlog_of_the_old() -> None:
+    bench = Bench(Config(write_backlog_bytes_max=1000))
+    channel = bench.joined()
+    bench.core._outlet.backlog_bytes = 1000
+    bench.lose()
+    bench.connect()
+    bench.reply(bench.last("phx_join"))
+    bench.send(channel)
+    assert len(bench.sent("broadcast")) == 1
 
 
 def test_recorded_broadcasts_reach_the_callback() -> None:

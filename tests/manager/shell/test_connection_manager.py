@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from websockets.protocol import State as ProtocolState
 
 from harness.manager import (
     AlreadySubscribed,
@@ -150,6 +151,8 @@ async def test_a_server_whose_application_hangs_is_replaced() -> None:
         await manager.subscribe("room1").joined()
         assert server.attempts == 2
         assert manager.stats.heartbeat_timeouts == 1
+        old = server.peers[0].connection
+        await eventually(lambda: old.state is ProtocolState.CLOSED)
 
 
 @pytest.mark.asyncio

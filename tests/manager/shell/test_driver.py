@@ -1,0 +1,64 @@
+"""The driver: facts in, effects performed in order, one timer that is never too early."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import pytest
+
+from harness.manager import Config, ConnectionCore, DialFailed, Event, Failure, State, Stopped
+from harness.manager.shell.driver import Driver
+
+NOWHERE = "ws://127.0.0.1:9/websocket"
+
+
+@pytest.mark.asyncio
+async def test_what_a_listener_causes_is_told_after_what_it_was_told() -> None:
+    """It stops the manager from inside an event: no event is told inside another."""
+    told: list[str] = []
+
+    def listener(event: Event) -> None:
+        told.append(f"begin {type(event).__name__}")
+        if isinstance(event, DialFailed):
+            driver.act(driver.core.stop)
+        told.append(f"end {type(event).__name__}")
+
+    config = Config()
+    driver = Driver(ConnectionCore(config=config, rng=Random(1)), NOWHERE, config, listener)
+    await driver.start()
+    driver.dial_failed(1, Failure("refused"))
+    await driver.stop()
+    assert told == ["begin DialFailed", "end DialFailed", "begin Stopped", "end Stopped"]
+    assert told[-1] == f"end {Stopped.__name__}"
+
+
+@pytest.mark.asyncio
+async def test_a_timer_that_comes_a_hair_early_still_does_what_is_due() -> None:
+    """Clocks round: without this the core would be asked again and again, and time stand still."""
+    config = Config()
+    core = ConnectionCore(config=config, rng=Random(1))
+    driver = Driver(core, NOWHERE, config, lambda event: None)
+    await driver.start()
+    driver.dial_failed(1, Failure("refused"))
+    deadline_s = core.next_deadline()
+    assert deadline_s is not None
+    assert deadline_s > asyncio.get_running_loop().time()
+    driver._on_timer(deadline_s)
+    assert core.state is State.CONNECTING
+    await driver.stop()
+
+
+@pytest.mark.asyncio
+async def test_one_timer_is_set_at_a_time() -> None:
+    config = Config()
+    core = ConnectionCore(config=config, rng=Random(1))
+    driver = Driver(core, NOWHERE, config, lambda event: None)
+    await driver.start()
+    driver.dial_failed(1, Failure("refused"))
+    first = driver._timer
+    driver.act(core.timer, driver.now_s)
+    assert first is not None
+    assert first.cancelled()
+    await driver.stop()
+    assert driver._timer is None
