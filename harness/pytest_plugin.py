@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from argparse import ArgumentError
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from hypothesis.strategies import SearchStrategy
 from harness.clients.registry import UnknownClient, client_version, load_client
 from harness.entropy import BadSeed
 from harness.explore import explore, schedules_verdict
+from harness.nemesis import BadFault
 from harness.options import BadOption, Options, read_options
 from harness.run import Storm, run_storm, versions
 from harness.scenario import Scenario
@@ -48,42 +50,52 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("squall", "realtime resilience")
-    add = group.addoption
-    add("--world", action="append", default=[], metavar="sim|wire", help="where (default: both)")
+
+    def add(name: str, **how: Any) -> None:
+        # The short names are plain words that another plugin may have taken; ours always work.
+        dest = f"squall_{name}"
+        try:
+            group.addoption(f"--squall-{name}", f"--{name}", dest=dest, **how)
+        except (ValueError, ArgumentError):
+            group.addoption(f"--squall-{name}", dest=dest, **how)
+
+    add("world", action="append", default=[], metavar="sim|wire", help="where (default: both)")
+    client = "manager (default), realtime_py, or your own as package.module:factory"
     add(
-        "--client",
+        "client",
         action="append",
         default=[],
         metavar="NAME",
-        help="under test, an invalid verdict fails: manager (default), realtime_py, "
-        "or your own as package.module:factory",
+        help=f"under test, an invalid verdict fails: {client}",
     )
     add(
-        "--compare",
+        "compare",
         action="append",
         default=[],
         metavar="NAME,…",
         help="run beside it: judged and reported, never failing the suite",
     )
-    add("--seed", default="1", metavar="S", help="first seed: a number or a commit hash")
-    add("--seeds", default="1", metavar="N", help="how many seeds each storm has in sim")
-    add("--report", default=None, metavar="DIR", help="write the run folder here")
-    add("--long", action="store_true", help="stories of more than a minute in wire, too")
-    add("--toxiproxy", default=None, metavar="HOST:PORT", help="a real Toxiproxy for wire")
+    add("seed", default="1", metavar="S", help="first seed: a number or a commit hash")
+    add("seeds", default="1", metavar="N", help="how many seeds each storm has in sim")
+    add("report", default=None, metavar="DIR", help="write the run folder here")
+    add("long", action="store_true", help="stories of more than a minute in wire, too")
+    add("toxiproxy", default=None, metavar="HOST:PORT", help="a real Toxiproxy for wire")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    option = config.getoption
+    def said(name: str) -> Any:
+        return config.getoption(f"squall_{name}")
+
     try:
         options = read_options(
-            worlds=option("--world"),
-            clients=option("--client"),
-            compare=option("--compare"),
-            seed=option("--seed"),
-            seeds=option("--seeds"),
-            report=option("--report"),
-            long=option("--long"),
-            toxiproxy=option("--toxiproxy"),
+            worlds=said("world"),
+            clients=said("client"),
+            compare=said("compare"),
+            seed=said("seed"),
+            seeds=said("seeds"),
+            report=said("report"),
+            long=said("long"),
+            toxiproxy=said("toxiproxy"),
         )
     except (BadOption, BadSeed, UnknownClient) as error:
         raise pytest.UsageError(str(error)) from None
@@ -328,9 +340,11 @@ class Plugin:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
-        self, item: pytest.Item
+        self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
+        if call.excinfo and isinstance(call.excinfo.value, BadFault):
+            report.longrepr = str(call.excinfo.value)
         if report.when == "call" and _is_storm(item):
             cell = _cell(item)
             result = next((one for one in self.results if one.cell == cell), None)

@@ -128,6 +128,8 @@ def test_an_unknown_fault_names_the_known_ones(suite: Path) -> None:
     code, out = storm(suite, "--world", "sim")
     assert code == 1
     assert "unknown fault 'quake'; known: " in out
+    assert "Traceback" not in out
+    assert "fault.py" not in out
 
 
 def test_two_stories_of_one_name_are_refused(suite: Path) -> None:
