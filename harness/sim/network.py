@@ -103,7 +103,10 @@ class SimNetwork:
             connection.heal()
 
     def half_open(self) -> None:
-        """Connections alive now carry nothing any more, for good; new ones work."""
+        """Connections alive now carry nothing any more, for good; new ones work.
+
+        Neither end is told; one that writes gives up after `tcp_user_timeout_s`.
+        """
         for connection in self._live.values():
             connection.silence()
 

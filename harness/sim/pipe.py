@@ -44,9 +44,9 @@ class End(Protocol):
 
 
 class Pipe:
-    """Carries bytes from `source` to `sink`, in order and without a gap, or loses all from then on.
+    """Carries bytes from `source` to `sink`, in order and without a gap.
 
-    A packet is lost when it meets a cut as it is sent or as it arrives.
+    A packet is lost when it meets a cut as it is sent or as it arrives; then the heal ends it all.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Pipe:
         self._last_arrival_s = 0.0
         # Nothing passes any more, in either direction, and nobody is told.
         self.silent = False
-        # Something was lost to a cut: nothing that comes later may be delivered.
+        # Something was lost: the heal must end the connection before anything else is delivered.
         self.starved = False
         self._chain: Chain | None = None
         self._chain_timer: asyncio.TimerHandle | None = None
@@ -223,7 +223,7 @@ class Pipe:
 
     @property
     def _blocked(self) -> bool:
-        return self._way.cut or self.silent or self.starved
+        return self._way.cut or self.silent
 
     def _lose(self, packet: Packet) -> None:
         """An RST is not sent again, so nobody waits for it."""

@@ -185,6 +185,20 @@ def test_a_half_open_connection_is_silent_for_good_and_new_ones_work() -> None:
     play(body, echo=True)
 
 
+def test_a_half_open_end_that_writes_gives_up_after_the_user_timeout() -> None:
+    async def body(loop: SimLoop, pair: Pair) -> None:
+        client, server = await pair.dial()
+        loop.net.half_open()
+        client.transport.write(b"x")
+        await asyncio.sleep(119)
+        assert client.events == ["made"]
+        await asyncio.sleep(2)
+        assert client.events == ["made", "lost(TimeoutError, 110)"]
+        assert server.events == ["made"]
+
+    play(body)
+
+
 def test_a_reset_reaches_both_ends_of_every_live_connection_and_no_later_one() -> None:
     async def body(loop: SimLoop, pair: Pair) -> None:
         ends = [end for _ in range(3) for end in await pair.dial()]

@@ -8,7 +8,7 @@ from itertools import pairwise
 from harness.sim import Link, SimLoop
 from harness.sim.pipe import BUFFER_BYTES, SEGMENT_BYTES_MAX
 from harness.toxics import Bandwidth, Latency, LimitData
-from tests.sim.echo import Pair, play
+from tests.sim.echo import Pair, Recorder, play
 
 KIB = 1024
 
@@ -127,11 +127,16 @@ def test_data_sent_to_a_proxy_that_has_closed_is_answered_with_a_reset() -> None
         client, server = await pair.dial()
         loop.net.up = Link(latency_s=1, jitter_s=0)
         loop.net.add_toxic("limit", LimitData(bytes=0))
+        listening = Recorder(keeps_half_open=True)
+        server.transport.set_protocol(listening)
+        speaking = Recorder(keeps_half_open=True)
+        client.transport.set_protocol(speaking)
         client.transport.write(b"on its way")
-        server.transport.write(b"x")
+        server.transport.write(b"closes it")
         await asyncio.sleep(5)
-        assert server.received == b""
-        assert client.received == b""
-        assert client.events[-1].startswith("lost")
+        assert (speaking.received, listening.received) == (b"", b"")
+        client.transport.write(b"the write that meets the reset")
+        await asyncio.sleep(5)
+        assert speaking.events == ["eof", "lost(BrokenPipeError, 32)"]
 
     play(body)
