@@ -37,7 +37,7 @@ def test_a_token_is_read_without_its_spaces_and_its_percent_signs() -> None:
     ("a.b.c", Problem.MALFORMED),
     ("", Problem.MALFORMED),
     (sign(GOOD, SECRET[::-1]), Problem.SIGNATURE),
-    (jwt.encode(GOOD, None, algorithm="none"), Problem.SIGNER),
+    (jwt.encode(GOOD, "", algorithm="none"), Problem.SIGNER),
     (sign({"exp": NOW_S + 60}, SECRET), Problem.FIELDS),
     (sign({"role": "anon"}, SECRET), Problem.FIELDS),
     (sign({**GOOD, "exp": "tomorrow"}, SECRET), Problem.FIELDS),
