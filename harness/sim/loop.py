@@ -68,6 +68,11 @@ class SimTask(asyncio.Task[Any]):
     def __hash__(self) -> int:
         return self.birth
 
+    def set_name(self, value: object) -> None:
+        """Python 3.13.0 names a factory's task anew, with None where no name was given."""
+        if value is not None:
+            super().set_name(value)
+
 
 class _InBirthOrder(WeakKeyDictionary[Any, None]):
     """A weak set in order, for asynchronous generators that are closed at the end."""
