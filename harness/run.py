@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import platform
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,10 +14,10 @@ from importlib.metadata import version
 from typing import Any
 
 from harness.checkers import judge
-from harness.clients.contract import Client, Maker
+from harness.clients.contract import Maker
 from harness.generator import Act, Call, timeline
-from harness.history import Op
 from harness.nemesis import CannotExpress, Heal, strike
+from harness.process import Process, words
 from harness.recorder import Recorder
 from harness.redact import redact
 from harness.scenario import CONNECT_WITHIN_S, Scenario
@@ -26,9 +26,6 @@ from harness.store import Cell, HistoryFull, HistoryWriter, Store
 from harness.verdict import Judgement, Outcome, Verdict
 from harness.worlds.world import Env, World, WorldFailed
 
-CALL_WITHIN_S = 40.0
-"""The longest that the runner waits for a client's answer; the op is then `info`."""
-CLOSE_WITHIN_S = 10.0
 HEAL_WITHIN_S = 30.0
 WATCH_EVERY_S = 0.25
 """How often the runner looks whether every client has recovered."""
@@ -36,8 +33,6 @@ LAST_ROUND_S = 1.0
 """How long the last messages of the source may travel before the final reads."""
 ARRIVAL_S = 0.02
 """Clients arrive spread over this much time each, well under any join limit."""
-SENDS_OUTSTANDING_MAX = 100
-"""Broadcasts of one client that may be under way; at the bound it skips a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,7 @@ def _play_and_judge(storm: Storm, world: World, store: Store | None) -> Judgemen
     except HistoryFull as error:
         return _only(Outcome.UNKNOWN, str(error))
     except Exception as error:
-        return _only(Outcome.UNKNOWN, f"the run broke: {_words(error)}", traceback.format_exc())
+        return _only(Outcome.UNKNOWN, f"the run broke: {words(error)}", traceback.format_exc())
     finally:
         writer.close()
     return judge(writer.history(), scenario.checkers)
@@ -118,66 +113,6 @@ def _only(outcome: Outcome, reason: str, trace: str | None = None) -> Judgement:
     return Judgement({"run": Verdict(outcome, redact(reason), evidence)})
 
 
-def _words(error: BaseException) -> str:
-    return redact(f"{type(error).__name__}: {error}")
-
-
-class _Process:
-    """One client under test, every call of it written down twice."""
-
-    def __init__(self, name: str, client: Client, env: Env, recorder: Recorder) -> None:
-        self.name = name
-        self._client = client
-        self._env = env
-        self._recorder = recorder
-        self._outstanding: dict[asyncio.Task[None], None] = {}
-        client.on_event(recorder.event)
-
-    async def open(self) -> None:
-        op = self._recorder.invoke(self.name, "open", {})
-        await self._complete(op, self._open)
-
-    async def call(self, f: str, value: Mapping[str, object]) -> None:
-        """Make one call; what the application wants changes as the call begins."""
-        if f in ("subscribe", "leave"):
-            self._recorder.want(self.name, str(value["topic"]), f == "subscribe")
-        if f == "set_token":
-            token_id = str(value["token_id"])
-            value = {**value, "token": self._env.levers.server.token(self.name, token_id)}
-        op = replace(self._recorder.invoke(self.name, f, value), value=value)
-        await self._complete(op, lambda: self._client.invoke(op))
-
-    def send(self, topic: str, number: int) -> None:
-        """Broadcast without waiting for the answer."""
-        if len(self._outstanding) >= SENDS_OUTSTANDING_MAX:
-            return
-        task = asyncio.create_task(self.call("broadcast", {"topic": topic, "id": number}))
-        self._outstanding[task] = None
-        task.add_done_callback(lambda done: self._outstanding.pop(done, None))
-
-    async def close(self) -> None:
-        for task in list(self._outstanding):
-            task.cancel()
-        with suppress(Exception):
-            async with asyncio.timeout(CLOSE_WITHIN_S):
-                await self._client.close()
-
-    async def _open(self) -> Op:
-        await self._client.open(self._env.url(self.name), self.name)
-        return Op(process=self.name, type="ok", f="open")
-
-    async def _complete(self, op: Op, call: Callable[[], Awaitable[Op]]) -> None:
-        try:
-            async with asyncio.timeout(CALL_WITHIN_S):
-                done = await call()
-        except TimeoutError:
-            self._recorder.complete(op, "info", f"no answer within {CALL_WITHIN_S:g} s")
-        except Exception as error:
-            self._recorder.complete(op, "info", _words(error))
-        else:
-            self._recorder.complete(op, done.type, done.error)
-
-
 class _Run:
     """The course of one run; `tell` is the story that a world plays."""
 
@@ -188,7 +123,7 @@ class _Run:
         self._recorder = recorder
         recorder.start(env.now_s)
         self._processes = {
-            name: _Process(name, storm.maker(env.rng(f"client/{name}")), env, recorder)
+            name: Process(name, storm.maker(env.rng(f"client/{name}")), env, recorder)
             for name in self._workload.names()
         }
         self._numbers = {topic: itertools.count(1) for topic in self._workload.topics}
@@ -228,7 +163,7 @@ class _Run:
         spread_s = ARRIVAL_S * (len(self._processes) - 1)
         rng = self._env.rng("arrivals")
 
-        async def arrive(process: _Process, after_s: float) -> None:
+        async def arrive(process: Process, after_s: float) -> None:
             await asyncio.sleep(after_s)
             await process.open()
             for topic in self._workload.topics:
@@ -262,7 +197,7 @@ class _Run:
             return []
         return [self._send(process, period_s) for process in self._processes.values()]
 
-    async def _send(self, process: _Process, period_s: float) -> None:
+    async def _send(self, process: Process, period_s: float) -> None:
         await asyncio.sleep(self._env.rng(f"sends/{process.name}").uniform(0, period_s))
         for number in itertools.count(1):
             for topic in self._workload.topics:
@@ -283,10 +218,13 @@ class _Run:
             for act in timeline(self._scenario.faults):
                 await at(act.at_s, partial(self._act, act))
 
-        async with asyncio.TaskGroup() as group:
-            group.create_task(nemesis())
-            for call in self._scenario.calls:
-                group.create_task(at(call.at_s, partial(self._call, call)))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(nemesis())
+                for call in self._scenario.calls:
+                    group.create_task(at(call.at_s, partial(self._call, call)))
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
         self._period_s = self._workload.period_s
         self._hurry.set()
         self._hurry.clear()
