@@ -14,5 +14,6 @@ def test_a_client_never_gives_up(run: Runner) -> None:
         Scenario(
             faults=[Fault("outage", after_s=60, for_s=DAY_S)],
             workload=Broadcast(sends_every_s=None, fault_period_s=60),
+            worlds=("sim",),
         )
     )
