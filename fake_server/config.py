@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fake_server.authorization import Policy
+
 _SECRET_BYTES_MIN = 32
 
 
@@ -21,9 +23,17 @@ class ServerConfig:
         default="super-secret-jwt-token-with-at-least-32-characters-long", repr=False
     )
     """Signs and checks every token, HS256."""
-    private_topics: tuple[str, ...] = ()
-    """Sub-topics that signed-in users may read and write as private channels; `priv-*` stands for
-    every sub-topic that begins with `priv-`. All other private joins are refused."""
+    message_policies: tuple[Policy, ...] = ()
+    """The row policies on `realtime.messages`: who may use which private channels. Without any,
+    only the service role may."""
+    private_only: bool = False
+    """Public channels are refused."""
+    presence_enabled: bool = False
+    """Every join gets a `presence_state`, also one that did not ask for presence."""
+    presence_calls_max: int = 5
+    """How many presence calls one channel may make in a window (`protocol.md §5.5`)."""
+    presence_window_s: float = 30.0
+    """How long such a window is; it begins with its first call."""
     connect_error_delay_s: float = 2.0
     """How late a refused connection is answered (`protocol.md §1.2`)."""
     join_error_delay_s: float = 5.0
@@ -55,6 +65,8 @@ class ServerConfig:
             "token_check_interval_s",
             "frame_bytes_max",
             "payload_kb_max",
+            "presence_calls_max",
+            "presence_window_s",
             "channels_per_client_max",
             "outbox_bytes_max",
         ):

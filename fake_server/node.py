@@ -6,13 +6,14 @@ in order. What clients can see of a feature is in `features`, one file each.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 from fake_server.config import ServerConfig
 from fake_server.core.effects import Effect, Hangup
 from fake_server.core.state import Channel, Connection, State, membership
-from fake_server.features import access_token, broadcast, join, leave
+from fake_server.features import access_token, broadcast, join, leave, presence
 from fake_server.handshake import Admission
 from fake_server.levers import Levers
 from harness.protocol import (
@@ -22,6 +23,7 @@ from harness.protocol import (
     PHOENIX,
     PHX_JOIN,
     PHX_LEAVE,
+    PRESENCE,
     TOPIC_PREFIX,
     MalformedMessage,
     Message,
@@ -32,6 +34,7 @@ Feature = Callable[[State, Channel, Message, float], None]
 FEATURES: dict[str, Feature] = {
     BROADCAST: broadcast.handle,
     ACCESS_TOKEN: access_token.handle,
+    PRESENCE: presence.handle,
 }
 """What a joined channel does with each event; an event that is not here is ignored (§1.8)."""
 
@@ -39,8 +42,8 @@ FEATURES: dict[str, Feature] = {
 class Node:
     """One server node: every connection to it, and every channel."""
 
-    def __init__(self, config: ServerConfig) -> None:
-        self._state = State(config)
+    def __init__(self, config: ServerConfig, rng: random.Random | None = None) -> None:
+        self._state = State(config, rng or random.Random())
         self._connections_made = 0
 
     @property
@@ -106,6 +109,13 @@ class Node:
         connection = self._state.connections.get(conn)
         if connection is not None:
             self._forget(connection, code, by)
+        return self._effects()
+
+    def vanished(self, code: int) -> list[Effect]:
+        """The whole node is gone: every connection ends, and nobody is left to be told."""
+        for connection in list(self._state.connections.values()):
+            self._forget(connection, code, "server")
+        self._state.departed.clear()
         return self._effects()
 
     def hang_up(self, conns: list[int], code: int) -> list[Effect]:
@@ -181,5 +191,6 @@ class Node:
             self._state.quit(channel, "disconnect")
 
     def _effects(self) -> list[Effect]:
+        presence.tell_departures(self._state)
         effects, self._state.effects = self._state.effects, []
         return effects

@@ -56,7 +56,7 @@ class FakeServer:
         self._on_truth = on_truth
         self._clock = clock
         self._rng = rng or random.Random()
-        self._node = Node(self.config)
+        self._node = Node(self.config, self._rng)
         self._server: Server | None = None
         self._open: dict[Wire, None] = {}
         self._wires: dict[int, Wire] = {}
@@ -124,8 +124,7 @@ class FakeServer:
         if server is None:
             return
         server.close(close_connections=False)
-        for conn in self._node.connections:
-            self._perform(self._node.closed(conn, _VANISHED, "server"))
+        self._perform(self._node.vanished(_VANISHED))
         for wire in list(self._open):
             wire.vanish()
         await server.wait_closed()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 from urllib.parse import unquote
@@ -79,6 +79,8 @@ class Claims:
     expires_s: float
     sub: str | None
     token_id: str | None
+    all: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Everything that the token says."""
 
 
 def sign(claims: Mapping[str, Any], secret: str) -> str:
@@ -100,7 +102,8 @@ def verify(token: str, secret: str, now_s: float) -> Claims:
         raise TokenRefused(Problem.EXPIRED, int(now_s) - round(expires_s))
     if "role" not in claims:
         raise TokenRefused(Problem.FIELDS)
-    return Claims(str(claims["role"]), expires_s, _text(claims, "sub"), _text(claims, "jti"))
+    who = _text(claims, "sub"), _text(claims, "jti")
+    return Claims(str(claims["role"]), expires_s, *who, claims)
 
 
 def holder(token: str | None, secret: str) -> str | None:

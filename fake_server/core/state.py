@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import heapq
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fake_server.authorization import Access, Attempt, permitted
 from fake_server.config import ServerConfig
 from fake_server.core.effects import Effect, Send, Truth
+from fake_server.core.presence import Presence
 from fake_server.levers import Levers
 from fake_server.tokens import Claims
 from harness.protocol import (
@@ -37,10 +40,11 @@ class Channel:
     """What later replies and pushes carry: the join_ref, or the join's ref where it had none."""
     token: str = field(repr=False)
     claims: Claims
-    private: bool = False
+    presence: Presence
+    access: Access | None = None
+    """What a private channel may; None is a public one, which may everything."""
     ack: bool = False
     hears_itself: bool = False
-    presence_enabled: bool = False
     bindings: list[dict[str, Any]] = field(default_factory=list)
     """The postgres_changes that the join asked for."""
     token_check: int = 0
@@ -49,6 +53,10 @@ class Channel:
     @property
     def sub_topic(self) -> str:
         return self.topic.removeprefix(TOPIC_PREFIX)
+
+    @property
+    def private(self) -> bool:
+        return self.access is not None
 
     @property
     def room(self) -> Room:
@@ -75,9 +83,12 @@ class State:
     """Everything that the server knows, and the effects that wait to be taken by the shell."""
 
     config: ServerConfig
+    rng: random.Random = field(repr=False)
     levers: Levers = field(default_factory=Levers)
     connections: dict[int, Connection] = field(default_factory=dict)
     rooms: dict[Room, dict[int, Channel]] = field(default_factory=dict)
+    departed: list[Channel] = field(default_factory=list)
+    """The channels that ended with something tracked, until their rooms are told."""
     effects: list[Effect] = field(default_factory=list)
     _checks: list[tuple[float, int, Channel]] = field(default_factory=list)
     _checks_made: int = 0
@@ -133,6 +144,8 @@ class State:
         del members[channel.connection.id]
         if not members:
             del self.rooms[channel.room]
+        if channel.presence.meta is not None:
+            self.departed.append(channel)
         self.truth("leave", **membership(channel), by=by)
 
     def close_channel(self, channel: Channel, event: str = PHX_CLOSE) -> None:
@@ -146,6 +159,15 @@ class State:
         self.push_system(channel, "error", reason)
         self.quit(channel, "server")
         self.close_channel(channel)
+
+    def crash(self, channel: Channel) -> None:
+        """The process of a channel died of what its client sent: `phx_error` (§2.8)."""
+        self.quit(channel, "server")
+        self.close_channel(channel, PHX_ERROR)
+
+    def access(self, sub_topic: str, claims: Claims) -> Access:
+        """What these claims allow in a private channel, not looked up yet (`protocol.md §6.2`)."""
+        return Access(self._permits, sub_topic, claims.role, claims.all)
 
     def check_token_later(self, channel: Channel, now_s: float) -> None:
         """Look at the channel's token when it runs out, or after the interval (§6.5)."""
@@ -169,6 +191,9 @@ class State:
             if joined and channel.token_check == number:
                 due.append(channel)
         return due
+
+    def _permits(self, attempt: Attempt) -> bool:
+        return permitted(self.config.message_policies, attempt)
 
 
 def membership(channel: Channel) -> dict[str, Any]:

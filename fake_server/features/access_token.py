@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fake_server.core.state import Channel, State
-from fake_server.features.join import may_read, no_permission
-from fake_server.tokens import TokenRefused, verify
+from fake_server.features.join import no_permission
+from fake_server.tokens import Claims, TokenRefused, verify
 from harness.protocol import Message
 
 
@@ -12,23 +12,44 @@ def handle(state: State, channel: Channel, request: Message, now_s: float) -> No
     """Take a new token (`protocol.md §6.4`): silence if it is good, else the channel ends."""
     payload = request.payload
     token = payload.get("access_token") if isinstance(payload, dict) else None
-    if isinstance(token, str) and not token.startswith("sb_"):
-        _take(state, channel, token, now_s)
+    known = token == channel.token
+    if isinstance(token, str) and not token.startswith("sb_") and not known:
+        claims = _confirmed(state, channel, token, now_s)
+        if claims is not None:
+            _take(state, channel, token, claims, now_s)
 
 
 def check(state: State, channel: Channel, now_s: float) -> None:
     """Look at the token again; a channel whose token has expired ends (`protocol.md §6.5`)."""
-    _take(state, channel, channel.token, now_s)
+    if _confirmed(state, channel, channel.token, now_s) is not None:
+        state.check_token_later(channel, now_s)
 
 
-def _take(state: State, channel: Channel, token: str, now_s: float) -> None:
+def _confirmed(state: State, channel: Channel, token: str, now_s: float) -> Claims | None:
+    """The claims of a token that may go on; None, and the channel is ended, for another."""
     try:
-        claims = verify(token, state.config.jwt_secret, now_s)
+        return verify(token, state.config.jwt_secret, now_s)
     except TokenRefused as refused:
         state.end(channel, refused.while_joined)
-        return
-    if channel.private and not may_read(state, channel.sub_topic, claims.role):
-        state.end(channel, no_permission(channel.sub_topic))
+        return None
+
+
+def _take(state: State, channel: Channel, token: str, claims: Claims, now_s: float) -> None:
+    reason = None if channel.access is None else _look_up_again(state, channel, claims)
+    if reason is not None:
+        state.end(channel, reason)
         return
     channel.token, channel.claims = token, claims
     state.check_token_later(channel, now_s)
+
+
+def _look_up_again(state: State, channel: Channel, claims: Claims) -> str | None:
+    """Find out what the new claims allow in a private channel; why it has to end, if it has."""
+    before, after = channel.access, state.access(channel.sub_topic, claims)
+    if not after.read(with_presence=channel.presence.enabled):
+        return no_permission(channel.sub_topic)
+    if before is not None and before.lost(after):
+        return f"You no longer have permission to read from this Channel topic: {channel.sub_topic}"
+    channel.access = after
+    channel.presence.routed = after.presence_read is None
+    return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from fake_server.core.state import Channel, State
 from fake_server.elixir import external_size, sorted_keys
-from harness.protocol import BROADCAST, PHX_ERROR, V1, Codec, Kind, Message, UserBroadcast
+from harness.protocol import BROADCAST, V1, Codec, Kind, Message, UserBroadcast
 
 _NO_JSON = '%{error: "unable to parse response"}'
 """What V1 clients get for a binary push: not JSON, as the real server sends it (recorded)."""
@@ -17,18 +17,22 @@ Encode = Callable[[Codec], "str | bytes | None"]
 
 
 def handle(state: State, channel: Channel, request: Message, now_s: float) -> None:
-    """Fan a client's broadcast out, then acknowledge it if the channel asked for that (§4.3)."""
+    """Fan a client's broadcast out, then acknowledge it if the channel asked for that (§4.3).
+
+    Without permission to send there is no answer at all.
+    """
+    if channel.access is not None and not channel.access.may_broadcast():
+        return
     if _payload_bytes(request) > state.config.payload_kb_max * 1000 + 500:
         _acknowledge(state, channel, request, "error", "payload_size_exceeded")
         return
     receivers = [
         member
         for member in state.rooms[channel.room].values()
-        if member is not channel or channel.hears_itself
+        if (member is not channel or channel.hears_itself) and _may_hear(member)
     ]
     if _crashes_v2(request) and any(member.connection.codec is not V1 for member in receivers):
-        state.quit(channel, "server")
-        state.close_channel(channel, PHX_ERROR)
+        state.crash(channel)
         return
     _fan_out(state, receivers, _encoder(channel.topic, request))
     _acknowledge(state, channel, request, "ok", {})
@@ -54,6 +58,10 @@ def user_id(request: Message) -> Any:
         body = payload.get("payload") if isinstance(payload, dict) else None
     found = body.get("id") if isinstance(body, dict) else None
     return found if isinstance(found, str | int) else None
+
+
+def _may_hear(channel: Channel) -> bool:
+    return channel.access is None or channel.access.broadcast_read
 
 
 def _json_or_none(broadcast: UserBroadcast) -> Any:

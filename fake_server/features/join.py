@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+from fake_server.authorization import Access
 from fake_server.core.effects import Block
+from fake_server.core.presence import Presence
 from fake_server.core.state import Channel, Connection, State
 from fake_server.elixir import inspect
-from fake_server.features import postgres_changes
+from fake_server.features import postgres_changes, presence
 from fake_server.tokens import Claims, TokenRefused, verify
-from harness.protocol import PRESENCE_STATE, TOPIC_PREFIX, Message
+from harness.protocol import TOPIC_PREFIX, Message
 
 _ACCESS = (
     'the Access module supports only keyword lists (with atom keys), got: "broadcast"\n\n'
@@ -75,11 +78,11 @@ def finish(state: State, connection: Connection, now_s: float) -> None:
 def _after_reply(state: State, channel: Channel) -> None:
     """What follows the reply, in the order of `protocol.md §2.9`."""
     postgres_changes.subscribe(state, channel)
-    if channel.presence_enabled:
-        state.push(channel, PRESENCE_STATE, {})
+    presence.sync(state, channel)
 
 
 def _decide(state: State, connection: Connection, request: Message, now_s: float) -> Channel:
+    """The channel to be, after the checks in the order of `protocol.md §2.4`."""
     payload = request.payload
     if request.topic == TOPIC_PREFIX:
         raise _Refused("TopicNameRequired: You must provide a topic name")
@@ -87,12 +90,18 @@ def _decide(state: State, connection: Connection, request: Message, now_s: float
         raise _Refused(
             f"UnknownErrorOnChannel: expected params to be a :map, got: `{inspect(payload)}`"
         )
+    config = payload.get("config")
+    private = isinstance(config, dict) and _flexible_bool(config.get("private"))
+    if state.config.private_only and not private:
+        raise _Refused("PrivateOnly: This project only allows private channels")
     if len(connection.channels) >= state.config.channels_per_client_max:
         raise _Refused("ChannelRateLimitReached: Too many channels")
     token = _token(payload, connection.token)
-    claims = _claims(state, token, now_s)
-    channel = _channel(connection, request, token, claims)
-    _check_permissions(state, channel, _section(payload.get("config"), "broadcast"))
+    channel = _channel(state, connection, request, token, _claims(state, token, now_s))
+    if private:
+        channel.access = _access(state, channel)
+    _check_replay(channel, _section(config, "broadcast"))
+    channel.bindings = _bindings(request)
     return channel
 
 
@@ -114,13 +123,11 @@ def _claims(state: State, token: str, now_s: float) -> Claims:
         raise _Refused(refused.at_join) from None
 
 
-def _channel(connection: Connection, request: Message, token: str, claims: Claims) -> Channel:
-    config = _config(request.payload)
+def _channel(
+    state: State, connection: Connection, request: Message, token: str, claims: Claims
+) -> Channel:
+    config = request.payload.get("config")
     broadcast = _section(config, "broadcast")
-    try:
-        bindings = postgres_changes.bindings(request.topic, request.payload)
-    except postgres_changes.BadBinding as error:
-        raise _Refused(f"UnknownErrorOnChannel: {error}") from None
     return Channel(
         connection,
         request.topic,
@@ -128,21 +135,39 @@ def _channel(connection: Connection, request: Message, token: str, claims: Claim
         request.ref if request.join_ref is None else request.join_ref,
         token,
         claims,
-        private=_flexible_bool(config.get("private")),
+        _presence(state, _section(config, "presence")),
         ack=_flexible_bool(broadcast.get("ack")),
         hears_itself=_flexible_bool(broadcast.get("self")),
-        presence_enabled=_flexible_bool(_section(config, "presence").get("enabled")),
-        bindings=bindings,
     )
 
 
-def _config(payload: dict[str, Any]) -> dict[str, Any]:
-    config = payload.get("config")
-    if isinstance(config, dict) or config is None:
-        return config or {}
+def _presence(state: State, asked: dict[str, Any]) -> Presence:
+    key = asked.get("key")
+    if key is None or key == "":
+        key = str(UUID(int=state.rng.getrandbits(128), version=1))
+    enabled = _flexible_bool(asked.get("enabled")) or state.config.presence_enabled
+    return Presence(key if isinstance(key, str) else inspect(key), enabled)
+
+
+def _access(state: State, channel: Channel) -> Access:
+    """What may be done in this private channel; raises `_Refused` if nothing may be read."""
+    access = state.access(channel.sub_topic, channel.claims)
+    if not access.read(with_presence=channel.presence.enabled):
+        raise _Refused(f"Unauthorized: {no_permission(channel.sub_topic)}")
+    channel.presence.routed = access.presence_read is None
+    return access
+
+
+def _bindings(request: Message) -> list[dict[str, Any]]:
+    config = request.payload.get("config")
     if isinstance(config, list):
         raise _Refused(f"UnknownErrorOnChannel: {_ACCESS}")
-    raise _Refused("UnknownErrorOnChannel: no function clause matching in Access.get/3")
+    if config is not None and not isinstance(config, dict):
+        raise _Refused("UnknownErrorOnChannel: no function clause matching in Access.get/3")
+    try:
+        return postgres_changes.bindings(request.topic, request.payload)
+    except postgres_changes.BadBinding as error:
+        raise _Refused(f"UnknownErrorOnChannel: {error}") from None
 
 
 def _section(config: Any, name: str) -> dict[str, Any]:
@@ -155,19 +180,13 @@ def _flexible_bool(value: Any) -> bool:
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
-def _check_permissions(state: State, channel: Channel, broadcast: dict[str, Any]) -> None:
-    if channel.private and not may_read(state, channel.sub_topic, channel.claims.role):
-        raise _Refused(f"Unauthorized: {no_permission(channel.sub_topic)}")
-    if "replay" in broadcast and not channel.private:
+def _check_replay(channel: Channel, broadcast: dict[str, Any]) -> None:
+    if "replay" not in broadcast:
+        return
+    if channel.access is None:
         raise _Refused("UnableToReplayMessages: Replay is not allowed for public channels")
-
-
-def may_read(state: State, sub_topic: str, role: str) -> bool:
-    """Whether this role may join the private channel; who may read may write."""
-    return role in ("authenticated", "service_role") and any(
-        sub_topic.startswith(topic[:-1]) if topic.endswith("*") else sub_topic == topic
-        for topic in state.config.private_topics
-    )
+    if not channel.access.broadcast_read:
+        raise _Refused(f"Unauthorized: {no_permission(channel.sub_topic)}")
 
 
 def no_permission(sub_topic: str) -> str:

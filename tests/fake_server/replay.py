@@ -27,6 +27,9 @@ _VARYING_HEADERS = ("date", "sec-websocket-accept", "x-request-id")
 _PATIENCE_MS = 300
 _CLOSE_TIMEOUT_S = 5.0
 """How long the recorder waited for the server after it had closed."""
+_PHX_REF = re.compile(r'"phx_ref(_prev)?": "([\w-]{16})"')
+_RACE_S = 0.02
+"""How close together what races comes; what the client does next comes later."""
 _HTTP = ""
 """The place of plain HTTP answers among the connections."""
 
@@ -64,7 +67,7 @@ class Case:
         for line in self.lines:
             if line["dir"] == "server":
                 found.setdefault(line.get("conn", _HTTP), []).append((line["t"], _recorded(line)))
-        return _rename_ids(found)
+        return _comparable(found)
 
 
 def _issued_s(body: str) -> float:
@@ -100,6 +103,43 @@ def comparable(text: str) -> str:
 
 def _comparable_headers(headers: Any) -> dict[str, str]:
     return {name.lower(): value for name, value in headers if name.lower() not in _VARYING_HEADERS}
+
+
+def _comparable(seen: dict[str, list[Seen]]) -> dict[str, list[Seen]]:
+    return _rename_refs(_rename_ids({conn: _settled(frames) for conn, frames in seen.items()}))
+
+
+def _settled(frames: list[Seen]) -> list[Seen]:
+    """The reply to a presence push before the diff that it causes: a race, both orders are seen."""
+    settled = list(frames)
+    for place in range(1, len(settled)):
+        (diff_s, diff), (reply_s, reply) = settled[place - 1 : place + 1]
+        follows = place + 1 < len(settled) and _is_event(settled[place + 1][1], "presence_diff")
+        races = _is_event(diff, "presence_diff") and _is_event(reply, "phx_reply") and not follows
+        if races and reply_s - diff_s < _RACE_S:
+            settled[place - 1 : place + 1] = [(diff_s, reply), (reply_s, diff)]
+    return settled
+
+
+def _is_event(frame: tuple[Any, ...], event: str) -> bool:
+    return frame[0] == "text" and f'"{event}"' in frame[1]
+
+
+def _rename_refs(seen: dict[str, list[Seen]]) -> dict[str, list[Seen]]:
+    """Number the references of presence in the order in which they first appear."""
+    names: dict[str, str] = {}
+
+    def rename(match: re.Match[str]) -> str:
+        name = names.setdefault(match[2], f"ref {len(names)}")
+        return f'"phx_ref{match[1] or ""}": "{name}"'
+
+    return {
+        conn: [
+            (t, tuple(_PHX_REF.sub(rename, x) if kind[0] == "text" else x for x in kind))
+            for t, kind in frames
+        ]
+        for conn, frames in seen.items()
+    }
 
 
 def _rename_ids(seen: dict[str, list[Seen]]) -> dict[str, list[Seen]]:
@@ -141,7 +181,7 @@ class Replay:
                 await self._catch_up(number)
                 await self._act(line)
         await asyncio.gather(*self._tasks)
-        return _rename_ids(self._seen)
+        return _comparable(self._seen)
 
     async def _catch_up(self, number: int) -> None:
         """Wait, for a moment, for what the recorded client had seen before it went on."""

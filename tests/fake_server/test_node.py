@@ -13,9 +13,12 @@ from fake_server.handshake import Admission
 from fake_server.node import Node
 from fake_server.tokens import sign
 from harness.protocol import V1, V2, Codec
+from tests.fake_server.recorded_policies import RECORDED_POLICIES
 
 NOW_S = 1_800_000_000.0
-CONFIG = ServerConfig(channels_per_client_max=2, payload_kb_max=1, private_topics=("priv-*",))
+CONFIG = ServerConfig(
+    channels_per_client_max=2, payload_kb_max=1, message_policies=RECORDED_POLICIES
+)
 JOIN = {"config": {"broadcast": {"self": True, "ack": True}}}
 
 

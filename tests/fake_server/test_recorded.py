@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from fake_server import FakeServer, ServerConfig
+from tests.fake_server.recorded_policies import RECORDED_POLICIES
 from tests.fake_server.replay import Case, Replay, Seen
 from tests.fake_server.stage import in_simulation
 
@@ -74,8 +75,20 @@ CASES = [
     "malformed_frames.v2",
     "no_heartbeat_joined.v1",
     "no_heartbeat_joined.v2",
+    "presence_client_rate_limit.v1",
+    "presence_client_rate_limit.v2",
+    "presence_disabled.v1",
+    "presence_disabled.v2",
+    "presence_same_key_two_conns.v1",
+    "presence_same_key_two_conns.v2",
+    "presence_track_untrack_leave.v1",
+    "presence_track_untrack_leave.v2",
+    "private_allowed.v1",
+    "private_allowed.v2",
     "private_denied.v1",
     "private_denied.v2",
+    "private_readonly.v1",
+    "private_readonly.v2",
     "unknown_event.v1",
     "unknown_event.v2",
 ]
@@ -96,7 +109,7 @@ def replay(name: str) -> dict[str, list[Seen]]:
     async def main() -> dict[str, list[Seen]]:
         loop_started_s = asyncio.get_running_loop().time()
         server = FakeServer(
-            ServerConfig(private_topics=("priv-*",)),
+            ServerConfig(message_policies=RECORDED_POLICIES),
             clock=lambda: case.started_s + asyncio.get_running_loop().time() - loop_started_s,
         )
         await server.start("server", 4000)

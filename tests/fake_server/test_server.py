@@ -9,6 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidMessage, InvalidStatus
 
 from fake_server import FakeServer
+from tests.fake_server.recorded_policies import RECORDED_POLICIES
 from tests.fake_server.stage import simulated, stage
 
 
@@ -271,15 +272,15 @@ async def test_heal_takes_back_every_lever_that_can_be() -> None:
 
 @simulated
 async def test_publish_reaches_the_public_channels_of_the_sub_topic() -> None:
-    async with stage(private_topics=("room",)) as s:
-        alice = await s.joined("alice")
+    async with stage(message_policies=RECORDED_POLICIES) as s:
+        alice = await s.joined("alice", "priv-room")
         carol = await s.client("carol")
         token = s.server.token("carol", "t")
-        await carol.join("room", config={"private": True}, access_token=token)
+        await carol.join("priv-room", config={"private": True}, access_token=token)
         assert await carol.status() == "ok"
-        assert s.server.publish("room", "shot", {"id": 1}) == 1
+        assert s.server.publish("priv-room", "shot", {"id": 1}) == 1
         body = {"event": "shot", "payload": {"id": 1}, "type": "broadcast"}
-        assert await alice.next() == [None, None, "realtime:room", "broadcast", body]
+        assert await alice.next() == [None, None, "realtime:priv-room", "broadcast", body]
         assert await carol.next() is None
         assert s.server.publish("nowhere", "shot", {}) == 0
 
