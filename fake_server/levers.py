@@ -1,32 +1,112 @@
-"""The levers: how the server is told to misbehave, until told otherwise."""
+"""The switches that levers throw: what the core asks before it does as it should.
+
+What a lever is called, and how people pull it, is in `registry`; what happens to single frames is
+in `rules`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from fake_server.rules import Rules
+from fake_server.where import Choice, Where
 
 
-@dataclass(slots=True)
-class Levers:
-    """Every lever that can be taken back; the defaults are no lever at all."""
+class Kind(Enum):
+    """What can be switched."""
 
-    muted: bool = False
-    """No application speaks: WebSocket pings are answered, no Phoenix frame ever."""
-    join_delay_s: float = 0.0
-    """How late joins are answered."""
-    joins_delayed_max: int | None = None
-    """How many more joins are answered late; None is all of them."""
-    refusal_status: int | None = None
-    """The HTTP status that every upgrade is refused with."""
+    MUTE = "no application speaks: WebSocket pings are answered, no Phoenix frame ever"
+    LATE_JOIN = "a join is answered so many seconds late, and the socket waits"
+    ERROR = "a request is answered with this error and does nothing"
+    REFUSE = "an upgrade is refused with this HTTP status and `Retry-After`"
+    CLOSE = "a connection is closed with this code right after its handshake"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRefusal:
+    """How an upgrade is refused."""
+
+    status: int
     retry_after_s: int | None = None
-    """The `Retry-After` header of that refusal."""
-    close_code: int | None = None
-    """The code that each connection is closed with right after its handshake."""
 
-    def take_join_delay_s(self) -> float:
-        """How late the next join is answered; counts it."""
-        if self.joins_delayed_max is None:
-            return self.join_delay_s
-        if self.joins_delayed_max == 0:
-            return 0.0
-        self.joins_delayed_max -= 1
-        return self.join_delay_s
+
+@dataclass(eq=False, slots=True)
+class Switch:
+    """One thing that is switched on: its value, where, and how often."""
+
+    kind: Kind
+    value: Any = True
+    where: Where = field(default_factory=Where)
+    choice: Choice = field(default_factory=Choice)
+
+
+class Levers:
+    """Everything that is switched on at present; of several that apply, the latest counts."""
+
+    def __init__(self, *switches: Switch) -> None:
+        self.rules = Rules()
+        """What happens to single frames."""
+        self._switches: dict[Kind, list[Switch]] = {kind: [] for kind in Kind}
+        for switch in switches:
+            self.throw(switch)
+
+    def throw(self, switch: Switch) -> None:
+        """Switch on."""
+        self._switches[switch.kind].insert(0, switch)
+
+    def take_back(self, switch: Switch) -> None:
+        """Switch off. Idempotent."""
+        if switch in self._switches[switch.kind]:
+            self._switches[switch.kind].remove(switch)
+
+    def mutes(self, conn: int, client: str | None) -> bool:
+        """Whether the application behind this connection is silent."""
+        muting = self._switches[Kind.MUTE]
+        return bool(muting) and any(switch.where.covers(conn, client) for switch in muting)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether any upgrade may have to be refused."""
+        return bool(self._switches[Kind.REFUSE])
+
+    def refusal(self, client: str | None) -> HttpRefusal | None:
+        """How the upgrade of this client is refused; counts it."""
+        found: HttpRefusal | None = self._take(Kind.REFUSE, None, client)
+        return found
+
+    def close_code(self, conn: int, client: str | None) -> int | None:
+        """The code that this new connection is closed with; counts it."""
+        found: int | None = self._take(Kind.CLOSE, conn, client)
+        return found
+
+    def join_delay_s(self, conn: int, client: str | None, topic: Any) -> float:
+        """How late this join is answered; counts it."""
+        found: float | None = self._take(Kind.LATE_JOIN, conn, client, topic)
+        return found or 0.0
+
+    def error(self, conn: int, client: str | None, topic: Any, event: Any) -> str | None:
+        """The reason with which this request is answered in place of what it asks; counts it."""
+        found: str | None = self._take(Kind.ERROR, conn, client, topic, event)
+        return found
+
+    def _take(
+        self,
+        kind: Kind,
+        conn: int | None,
+        client: str | None,
+        topic: Any = None,
+        event: Any = None,
+    ) -> Any:
+        for switch in self._switches[kind]:
+            where = switch.where
+            applies = (
+                where.covers(conn, client)
+                and where.names(topic)
+                and where.event in (None, event)
+                and switch.choice.takes()
+            )
+            if applies:
+                return switch.value
+        return None

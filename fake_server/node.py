@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fake_server.config import ServerConfig
-from fake_server.core.effects import Effect, Hangup
+from fake_server.core.effects import Arrive, Effect, Hangup
 from fake_server.core.state import Channel, Connection, State, membership
 from fake_server.features import access_token, broadcast, join, leave, presence
 from fake_server.handshake import Admission
@@ -51,10 +51,6 @@ class Node:
         """How the server misbehaves at present."""
         return self._state.levers
 
-    @levers.setter
-    def levers(self, levers: Levers) -> None:
-        self._state.levers = levers
-
     @property
     def next_due_s(self) -> float | None:
         """When `due` has to be called next, seconds since the epoch; None when there is nothing."""
@@ -86,12 +82,22 @@ class Node:
         )
         self._state.connections[connection.id] = connection
         self._state.truth("handshake", connection)
-        if self.levers.close_code is not None:
-            self._hang_up(connection, self.levers.close_code)
+        close_code = self.levers.close_code(connection.id, connection.client)
+        if close_code is not None:
+            self._hang_up(connection, close_code)
         return connection.id, self._effects()
 
     def receive(self, conn: int, frame: str | bytes, now_s: float) -> list[Effect]:
         """A client sent a frame."""
+        connection = self._state.connections.get(conn)
+        if connection is not None and self.levers.rules:
+            self._receive_by_rules(connection, frame, now_s)
+        elif connection is not None:
+            self._receive(connection, frame, now_s)
+        return self._effects()
+
+    def arrive(self, conn: int, frame: str | bytes, now_s: float) -> list[Effect]:
+        """A frame that a rule held back arrives only now."""
         connection = self._state.connections.get(conn)
         if connection is not None:
             self._receive(connection, frame, now_s)
@@ -142,6 +148,18 @@ class Node:
         receivers = broadcast.publish(self._state, topic, event, payload)
         return receivers, self._effects()
 
+    def _receive_by_rules(
+        self, connection: Connection, frame: str | bytes, now_s: float
+    ) -> None:
+        first = True
+        for effect in self.levers.rules.arriving(connection, frame):
+            # A join may block the connection: what follows it has to wait in the shell.
+            if isinstance(effect, Arrive) and first:
+                first = False
+                self._receive(connection, effect.frame, now_s)
+            else:
+                self._state.effects.append(effect)
+
     def _receive(self, connection: Connection, frame: str | bytes, now_s: float) -> None:
         try:
             message = connection.codec.decode(frame, sender="client")
@@ -166,6 +184,8 @@ class Node:
         )
 
     def _dispatch(self, connection: Connection, message: Message, now_s: float) -> None:
+        if message.event != PHX_JOIN and self._answered_by_lever(connection, message):
+            return
         channel = connection.channels.get(message.topic)
         match message.topic, message.event:
             case _, event if event == PHX_LEAVE:
@@ -180,12 +200,23 @@ class Node:
             case _, str(event) if event in FEATURES:
                 FEATURES[event](self._state, channel, message, now_s)
 
+    def _answered_by_lever(self, connection: Connection, message: Message) -> bool:
+        """Whether a lever answers in place of a feature; joins ask for themselves (§2.5)."""
+        reason = self.levers.error(
+            connection.id, connection.client, message.topic, message.event
+        )
+        if reason is None:
+            return False
+        self._state.reply(connection, message, message.join_ref, "error", {"reason": reason})
+        return True
+
     def _hang_up(self, connection: Connection, code: int) -> None:
         self._state.effects.append(Hangup(connection.id, code))
         self._forget(connection, code, "server")
 
     def _forget(self, connection: Connection, code: int, by: str) -> None:
         del self._state.connections[connection.id]
+        self.levers.rules.forget(connection.id)
         self._state.truth("disconnect", connection, code=code, by=by)
         for channel in list(connection.channels.values()):
             self._state.quit(channel, "disconnect")

@@ -9,6 +9,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -18,11 +19,12 @@ from websockets.exceptions import WebSocketException
 from websockets.http11 import Request, Response
 
 from fake_server.config import ServerConfig
-from fake_server.core.effects import Block, Effect, Hangup, Send, Truth
+from fake_server.core.effects import Arrive, Block, Effect, Hangup, Later, Send, Truth
 from fake_server.handshake import Refusal, Upgrade, admit
-from fake_server.levers import Levers
+from fake_server.levers import HttpRefusal, Kind, Switch
 from fake_server.node import Node
 from fake_server.tokens import sign
+from fake_server.where import Choice
 from fake_server.wire import Wire
 
 OnTruth = Callable[[str, Mapping[str, Any]], None]
@@ -60,6 +62,7 @@ class FakeServer:
         self._server: Server | None = None
         self._open: dict[Wire, None] = {}
         self._wires: dict[int, Wire] = {}
+        self._switched: dict[Kind, Switch] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due_s: float | None = None
         self._logger = _websockets_logger()
@@ -153,7 +156,7 @@ class FakeServer:
 
     def mute(self, on: bool) -> None:
         """The same for all connections, live and new, until it is taken back."""
-        self._node.levers.muted = on
+        self._switch(Kind.MUTE, on or None)
 
     def freeze_live(self) -> None:
         """Half-open: the live connections are neither read nor written ever again, not even for
@@ -165,21 +168,28 @@ class FakeServer:
     def answer_joins_late(self, delay_s: float, count: int | None = None) -> None:
         """Answer the next `count` joins (None: all) after `delay_s`; the socket is blocked until
         then, and the order of the protocol is kept. 0 seconds ends it."""
-        self._node.levers.join_delay_s = delay_s
-        self._node.levers.joins_delayed_max = count
+        self._switch(Kind.LATE_JOIN, delay_s or None, count)
 
     def refuse_upgrades(self, status: int | None, retry_after_s: int | None = None) -> None:
         """Refuse every upgrade at once with an HTTP status; None ends it."""
-        self._node.levers.refusal_status = status
-        self._node.levers.retry_after_s = retry_after_s
+        refusal = None if status is None else HttpRefusal(status, retry_after_s)
+        self._switch(Kind.REFUSE, refusal)
 
     def accept_then_close(self, code: int | None) -> None:
         """Let every handshake succeed and close at once with `code`; None ends it."""
-        self._node.levers.close_code = code
+        self._switch(Kind.CLOSE, code)
 
     def heal(self) -> None:
         """Take every lever back that can be; what was muted or frozen for good stays so."""
-        self._node.levers = Levers()
+        for kind in list(self._switched):
+            self._switch(kind, None)
+
+    def _switch(self, kind: Kind, value: Any, count: int | None = None) -> None:
+        if kind in self._switched:
+            self._node.levers.take_back(self._switched.pop(kind))
+        if value is not None:
+            self._switched[kind] = Switch(kind, value, choice=Choice(count=count))
+            self._node.levers.throw(self._switched[kind])
 
     # What it does itself, and what it knows.
 
@@ -257,10 +267,24 @@ class FakeServer:
                     self._wires[conn].hang_up(code)
                 case Block(conn, delay_s):
                     self._wires[conn].block(delay_s)
+                case Arrive(conn, frame):
+                    self._wires[conn].when_unblocked(partial(self._arrive, conn, frame))
+                case Later(delay_s, then):
+                    self._in_a_while(delay_s, then)
                 case Truth(f, value):
                     if self._on_truth is not None:
                         self._on_truth(f, value)
         self._set_timer()
+
+    def _arrive(self, conn: int, frame: str | bytes) -> None:
+        self._perform(self._node.arrive(conn, frame, self._clock()))
+
+    def _in_a_while(self, delay_s: float, then: Send | Arrive) -> None:
+        asyncio.get_running_loop().call_later(delay_s, self._perform_late, then)
+
+    def _perform_late(self, then: Send | Arrive) -> None:
+        if then.conn in self._wires:
+            self._perform([then])
 
     def _set_timer(self) -> None:
         due_s = self._node.next_due_s

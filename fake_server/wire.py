@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from websockets.asyncio.server import Server, ServerConnection
@@ -104,7 +105,7 @@ class Wire(ServerConnection):
         self._config = config
         self._frozen = False
         self._ready = False
-        self._inbox: deque[str | bytes] = deque()
+        self._inbox: deque[Callable[[], None]] = deque()
         self._held: list[str | bytes] = []
         self._held_bytes = 0
         self._opened_s = self._heard_s = self.loop.time()
@@ -138,6 +139,11 @@ class Wire(ServerConnection):
         waiting_bytes = self.transport.get_write_buffer_size() + self._held_bytes
         if waiting_bytes > self._config.outbox_bytes_max:
             self._owner.overflowed(self, waiting_bytes)
+
+    def when_unblocked(self, act: Callable[[], None]) -> None:
+        """Do this after what came in before, and not while the connection is blocked."""
+        self._inbox.append(act)
+        self._hand_over()
 
     def block(self, delay_s: float) -> None:
         """Neither read nor write for a while."""
@@ -189,12 +195,11 @@ class Wire(ServerConnection):
         self._owner.lost(self)
 
     def _take(self, frame: str | bytes) -> None:
-        self._inbox.append(frame)
-        self._hand_over()
+        self.when_unblocked(partial(self._owner.received, self, frame))
 
     def _hand_over(self) -> None:
         while self._inbox and self._ready and self._block_timer is None and not self._frozen:
-            self._owner.received(self, self._inbox.popleft())
+            self._inbox.popleft()()
 
     def _unblock(self) -> None:
         self._release()

@@ -32,6 +32,22 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrive:
+    """Hand this frame of a client to `Node.arrive` when its connection is not blocked."""
+
+    conn: int
+    frame: str | bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Do this in a while, if its connection still lives."""
+
+    delay_s: float
+    then: Send | Arrive
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """Something happened: an op of process `server` in the history."""
 
@@ -39,4 +55,4 @@ class Truth:
     value: Mapping[str, Any]
 
 
-Effect = Send | Hangup | Block | Truth
+Effect = Send | Hangup | Block | Arrive | Later | Truth

@@ -95,7 +95,7 @@ class State:
 
     def muted(self, connection: Connection) -> bool:
         """Whether the application behind this connection is silent."""
-        return connection.app_stopped or self.levers.muted
+        return connection.app_stopped or self.levers.mutes(connection.id, connection.client)
 
     def truth(self, f: str, connection: Connection | None = None, **value: Any) -> None:
         """Record what happened, on this connection if one is given."""
@@ -104,7 +104,11 @@ class State:
 
     def write(self, connection: Connection, frame: str | bytes) -> None:
         """Send an encoded frame, unless the application is silent."""
-        if not self.muted(connection):
+        if self.muted(connection):
+            return
+        if self.levers.rules:
+            self.effects += self.levers.rules.sent(connection, frame)
+        else:
             self.effects.append(Send(connection.id, frame))
 
     def send(self, connection: Connection, message: Message) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from fake_server import ServerConfig
 from fake_server.handshake import Admission, Refusal, Upgrade, admit
-from fake_server.levers import Levers
+from fake_server.levers import HttpRefusal, Kind, Levers, Switch
 from fake_server.tokens import sign
 from harness.protocol import V1, V2
 
@@ -62,7 +62,7 @@ def test_the_last_of_repeated_keys_counts_and_an_empty_key_is_no_token() -> None
 
 
 def test_a_refusal_by_lever_names_the_client_and_comes_before_every_check() -> None:
-    levers = Levers(refusal_status=429, retry_after_s=3)
+    levers = Levers(Switch(Kind.REFUSE, HttpRefusal(429, retry_after_s=3)))
     refused = refusal(f"/nowhere?apikey={KEY}&vsn=9", levers=levers)
     assert (refused.status, refused.retry_after_s, refused.client) == (429, 3, "alice")
     assert refused.delay_s == 0.0

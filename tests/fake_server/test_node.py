@@ -10,8 +10,10 @@ import pytest
 from fake_server import ServerConfig
 from fake_server.core.effects import Block, Effect, Hangup, Send, Truth
 from fake_server.handshake import Admission
+from fake_server.levers import Kind, Switch
 from fake_server.node import Node
 from fake_server.tokens import sign
+from fake_server.where import Choice
 from harness.protocol import V1, V2, Codec
 from tests.fake_server.recorded_policies import RECORDED_POLICIES
 
@@ -54,6 +56,10 @@ def joined(node: Node, topic: str = "realtime:room", codec: Codec = V2, **payloa
     return conn
 
 
+def late_joins(node: Node, delay_s: float, count: int | None = None) -> None:
+    node.levers.throw(Switch(Kind.LATE_JOIN, delay_s, choice=Choice(count=count)))
+
+
 def test_a_refused_join_blocks_the_socket_and_is_answered_when_that_ends() -> None:
     node = Node(CONFIG)
     conn = opened(node)
@@ -77,7 +83,7 @@ def test_a_refused_rejoin_ends_the_old_join_too() -> None:
 
 def test_a_connection_that_ended_while_blocked_is_not_joined() -> None:
     node = Node(CONFIG)
-    node.levers.join_delay_s = 10.0
+    late_joins(node, 10.0)
     conn = opened(node)
     receive(node, conn, "1", "1", "realtime:room", "phx_join", JOIN)
     node.closed(conn, 1006, "network")
@@ -87,7 +93,7 @@ def test_a_connection_that_ended_while_blocked_is_not_joined() -> None:
 
 def test_a_late_join_that_is_refused_is_as_late_as_the_lever_says() -> None:
     node = Node(CONFIG)
-    node.levers.join_delay_s = 20.0
+    late_joins(node, 20.0)
     bad = {**JOIN, "access_token": "junk"}
     conn = opened(node)
     assert receive(node, conn, "1", "1", "realtime:room", "phx_join", bad)[-1] == Block(conn, 20.0)
@@ -103,7 +109,7 @@ def test_the_token_of_a_channel_that_was_left_is_not_looked_at() -> None:
 
 def test_only_as_many_joins_are_late_as_the_lever_says() -> None:
     node = Node(CONFIG)
-    node.levers.join_delay_s, node.levers.joins_delayed_max = 10.0, 1
+    late_joins(node, 10.0, count=1)
     first, second = opened(node), opened(node)
     late = receive(node, first, "1", "1", "realtime:room", "phx_join", JOIN)
     prompt = receive(node, second, "1", "1", "realtime:room", "phx_join", JOIN)
@@ -252,7 +258,7 @@ def test_a_join_without_join_ref_is_answered_without_and_its_pushes_carry_its_re
 
 def test_an_application_that_stopped_while_a_join_waited_never_answers_it() -> None:
     node = Node(CONFIG)
-    node.levers.join_delay_s = 10.0
+    late_joins(node, 10.0)
     conn = opened(node)
     receive(node, conn, "1", "1", "realtime:room", "phx_join", JOIN)
     node.stop_live_apps()
