@@ -1,0 +1,505 @@
+"""Tables in memory with constraints, row policies and triggers, and the log of what was written."""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+from fake_server.database import rights, types
+from fake_server.database.catalog import (
+    OWNER,
+    Caller,
+    Change,
+    Column,
+    Command,
+    OnConflict,
+    Predicate,
+    Row,
+    Schema,
+    StoredMessage,
+    Table,
+)
+from fake_server.database.errors import DatabaseError, undefined_column, undefined_table
+from fake_server.database.expressions import Scope, Typed, assign, evaluate, is_true, typed_row
+from fake_server.database.heap import Heap
+from fake_server.database.messages import (
+    RETENTION_S,
+    inserted_at_s,
+    messages_table,
+    newest,
+    stored_message,
+)
+from fake_server.database.sql import parse_expression
+from fake_server.database.triggers import Trigger, Triggers
+
+_LOG_ROWS_MAX = 100_000
+
+
+Written = tuple[Table, Literal["INSERT", "UPDATE", "DELETE"], Row | None, Row | None]
+
+
+class Store(ABC):
+    """Tables, rows and rules of one project.
+
+    Every write takes `now_s`, in seconds since the epoch, and is one transaction: it happens as a
+    whole or raises `DatabaseError` and leaves everything as it was. `rng` feeds
+    `gen_random_uuid()`. What Realtime reads of committed writes waits for `take_changes` and
+    `take_messages`; at most 100,000 of each, then the oldest go and `log_rows_lost` counts them.
+    """
+
+    def __init__(self, schema: Schema, rng: random.Random, now_s: float = 0.0) -> None:
+        self.schema = schema
+        self.messages_table = messages_table(schema.message_policies)
+        self.log_rows_lost = 0
+        self.rng = rng
+        self.triggers = Triggers()
+        self._heaps = {table.key: Heap(table) for table in (*schema.tables, self.messages_table)}
+        self._sequences: dict[tuple[str, str, str], int] = {}
+        self._changes: deque[Change] = deque()
+        self._messages: deque[StoredMessage] = deque()
+        self._written: list[Written] = []
+        self._depth = 0
+        self._children = self._foreign_keys()
+        for table, row in schema.rows:
+            self.insert(table, [row], OWNER, now_s)
+        self._changes.clear()
+
+    # What there is.
+
+    @property
+    def tables(self) -> list[Table]:
+        """The project's tables, and `realtime.messages`."""
+        return [heap.table for heap in self._heaps.values()]
+
+    def table(self, schema: str, name: str) -> Table | None:
+        """The table of this name, if there is one."""
+        heap = self._heaps.get((schema, name))
+        return heap.table if heap else None
+
+    def find_table(self, key: tuple[str, str]) -> Table:
+        """The table of this schema and name. Raises `DatabaseError` 42P01."""
+        table = self.table(*key)
+        if table is None:
+            raise undefined_table(key[1] if key[0] == "public" else ".".join(key))
+        return table
+
+    @abstractmethod
+    def scope(self, caller: Caller, now_s: float) -> Scope:
+        """What an expression of this caller can see and call."""
+
+    # Reading.
+
+    def select(self, table: Table, caller: Caller, where: Predicate | None = None) -> list[Row]:
+        """The rows that the caller may see, in the order of a sequential scan."""
+        return [dict(row) for _, row in self._found(table, "select", caller, where, 0.0)]
+
+    def visible(self, table: Table, row: Row, caller: Caller) -> bool:
+        """Whether the caller may read this row: its grants and the row policies."""
+        if not rights.granted(table, "select", caller):
+            return False
+        return rights.sees(table, row, "select", self.scope(caller, 0.0))
+
+    def may_use_topic(
+        self, command: Literal["select", "insert"], topic: str, extension: str, caller: Caller
+    ) -> bool:
+        """Whether the policies of `realtime.messages` let the caller read (`select`) or write
+        (`insert`) a private channel; a policy that raises denies (`protocol.md §6.2`)."""
+        caller = Caller(caller.role, caller.claims, topic)
+        row: Row = {column.name: None for column in self.messages_table.columns}
+        row |= {"topic": topic, "extension": extension, "private": True}
+        allowed = rights.sees if command == "select" else rights.may_write
+        try:
+            return allowed(self.messages_table, row, command, self.scope(caller, 0.0))
+        except DatabaseError:
+            return False
+
+    def messages(
+        self, topic: str, since_s: float, limit: int, now_s: float | None = None
+    ) -> list[StoredMessage]:
+        """What a replay of a private channel brings: the newest `limit`, oldest first."""
+        rows = (row for _, row in self._heaps[self.messages_table.key].scan())
+        return newest(rows, topic, since_s, limit, now_s)
+
+    def take_changes(self) -> list[Change]:
+        """The changes of published tables committed since the last call, in order."""
+        taken = list(self._changes)
+        self._changes.clear()
+        return taken
+
+    def take_messages(self) -> list[StoredMessage]:
+        """The messages stored since the last call, in order."""
+        taken = list(self._messages)
+        self._messages.clear()
+        return taken
+
+    # Writing.
+
+    def insert(
+        self,
+        table: Table,
+        rows: Sequence[Mapping[str, object]],
+        caller: Caller,
+        now_s: float,
+        on_conflict: OnConflict | None = None,
+        returning: bool = True,
+    ) -> list[Row]:
+        """Insert rows of JSON values; missing columns get their defaults. Returns what is stored.
+
+        `returning` says that the caller wants to read the rows, which the policies must allow too.
+        """
+        stored = [self._from_json(table, row) for row in rows]
+        return self.insert_stored(table, stored, caller, now_s, on_conflict, returning)
+
+    def update(
+        self,
+        table: Table,
+        changes: Mapping[str, object],
+        where: Predicate | None,
+        caller: Caller,
+        now_s: float,
+    ) -> list[Row]:
+        """Set columns to JSON values in all rows that fit and that the caller may update."""
+        values = self._from_json(table, changes)
+        return self.update_stored(table, lambda _: values, where, caller, now_s)
+
+    def delete(
+        self, table: Table, where: Predicate | None, caller: Caller, now_s: float
+    ) -> list[Row]:
+        """Delete the rows that fit and that the caller may delete; returns them."""
+        with self.transaction(now_s):
+            found = self._found(table, "delete", caller, where, now_s)
+            return self._delete_rows(table, list(found), now_s)
+
+    def truncate(self, table: Table, now_s: float, restart_identity: bool = False) -> None:
+        """Empty a table; Realtime sees nothing of it."""
+        with self.transaction(now_s):
+            for row_id, _ in self._heaps[table.key].scan():
+                self._heaps[table.key].delete(row_id)
+            for column in table.columns if restart_identity else ():
+                self._sequences.pop((*table.key, column.name), None)
+
+    def insert_stored(
+        self,
+        table: Table,
+        rows: Iterable[Row],
+        caller: Caller,
+        now_s: float,
+        on_conflict: OnConflict | None = None,
+        returning: bool = True,
+    ) -> list[Row]:
+        """The same with stored values."""
+        rights.require(table, "insert", caller)
+        scope = self.scope(caller, now_s)
+        with self.transaction(now_s):
+            results = (
+                self._insert_row(table, self._complete(table, row, scope), scope, on_conflict)
+                for row in rows
+            )
+            inserted = [row for row in results if row is not None]
+            if returning:
+                self._require_readable(table, inserted, scope)
+            return [dict(row) for row in inserted]
+
+    def update_stored(
+        self,
+        table: Table,
+        changes: Callable[[Row], Row],
+        where: Predicate | None,
+        caller: Caller,
+        now_s: float,
+    ) -> list[Row]:
+        """The same with stored values, computed from each row."""
+        scope = self.scope(caller, now_s)
+        with self.transaction(now_s):
+            found = list(self._found(table, "update", caller, where, now_s))
+            return [
+                dict(self._update_row(table, row_id, {**row, **changes(row)}, scope))
+                for row_id, row in found
+            ]
+
+    @contextmanager
+    def transaction(self, now_s: float) -> Iterator[None]:
+        """All or nothing; the outermost one commits."""
+        self._depth += 1
+        try:
+            yield
+            if self._depth == 1:
+                self.commit(now_s)
+        except BaseException:
+            if self._depth == 1:
+                self.roll_back()
+            raise
+        finally:
+            self._depth -= 1
+
+    def commit(self, now_s: float) -> None:
+        """What was written since the last commit becomes visible to Realtime."""
+        for heap in self._heaps.values():
+            heap.commit()
+        written, self._written = self._written, []
+        for table, kind, new, old in written:
+            if table.published:
+                self._log(self._changes, Change(table, kind, new, old, now_s))
+            if table is self.messages_table and kind == "INSERT" and new is not None:
+                self._log(self._messages, stored_message(new))
+
+    def roll_back(self) -> None:
+        """What was written since the last commit is taken back."""
+        for heap in self._heaps.values():
+            heap.roll_back()
+        self._written.clear()
+
+    def _log(self, log: deque[Change] | deque[StoredMessage], entry: object) -> None:
+        if len(log) >= _LOG_ROWS_MAX:
+            log.popleft()
+            self.log_rows_lost += 1
+        log.append(entry)  # type: ignore[arg-type]
+
+    # One row.
+
+    def _insert_row(
+        self, table: Table, row: Row, scope: Scope, on_conflict: OnConflict | None
+    ) -> Row | None:
+        rights.require_write(table, row, "insert", scope)
+        heap = self._heaps[table.key]
+        existing = self._conflicting(heap, row, on_conflict)
+        if existing is not None and on_conflict is not None:
+            if on_conflict.changes is None:
+                return None
+            before = heap.get(existing)
+            if not rights.sees(table, before, "update", scope):
+                rights.require_write(table, before, "update", scope)
+            changed = {**before, **on_conflict.changes(before, row)}
+            return self._update_row(table, existing, changed, scope)
+        self._check_row(table, row, scope)
+        heap.insert(row)
+        self._record(table, "INSERT", row, None, scope.now_s)
+        self._forget_old_messages(table, scope.now_s)
+        return row
+
+    def _conflicting(self, heap: Heap, row: Row, on_conflict: OnConflict | None) -> int | None:
+        if on_conflict is None:
+            return None
+        keys = [on_conflict.columns] if on_conflict.columns else heap.table.unique_keys.values()
+        return next((found for key in keys if (found := heap.find(key, row)) is not None), None)
+
+    def _update_row(self, table: Table, row_id: int, row: Row, scope: Scope) -> Row:
+        self._require_replica_identity(table, "update")
+        rights.require_write(table, row, "update", scope)
+        self._require_readable(table, [row], scope)
+        self._check_row(table, row, scope)
+        before = self._heaps[table.key].get(row_id)
+        self._check_children(table, before, row)
+        self._heaps[table.key].update(row_id, row)
+        self._record(table, "UPDATE", row, before, scope.now_s)
+        return row
+
+    def _delete_rows(self, table: Table, found: list[tuple[int, Row]], now_s: float) -> list[Row]:
+        if found:
+            self._require_replica_identity(table, "delete")
+        for row_id, row in found:
+            self._heaps[table.key].delete(row_id)
+            self._record(table, "DELETE", None, row, now_s)
+        for _, row in found:
+            self._after_delete(table, row, now_s)
+        return [dict(row) for _, row in found]
+
+    def _record(
+        self,
+        table: Table,
+        kind: Literal["INSERT", "UPDATE", "DELETE"],
+        new: Row | None,
+        old: Row | None,
+        now_s: float,
+    ) -> None:
+        """Remember a write for the log, and run the triggers that watch for it."""
+        self._written.append((table, kind, new, old))
+        for trigger in self.triggers.watching(table.key, kind):
+            self._fire(trigger, table, kind, new, old, now_s)
+
+    def _fire(
+        self,
+        trigger: Trigger,
+        table: Table,
+        kind: str,
+        new: Row | None,
+        old: Row | None,
+        now_s: float,
+    ) -> None:
+        special = {"tg_op": kind, "tg_table_name": table.name, "tg_table_schema": table.schema}
+        scope = self.scope(OWNER, now_s).within(
+            {
+                "new": typed_row(table, new or {}),
+                "old": typed_row(table, old or {}),
+                "trigger": {name: Typed("text", value) for name, value in special.items()},
+            }
+        )
+        for expression in trigger.calls:
+            evaluate(expression, scope)
+
+    def _complete(self, table: Table, given: Row, scope: Scope) -> Row:
+        """A full row in column order, defaults filled in. Raises for columns that do not exist."""
+        for name in given:
+            if table.column(name) is None:
+                raise undefined_column(name, table.name)
+        return {
+            column.name: given[column.name]
+            if column.name in given
+            else self._default(table, column, scope)
+            for column in table.columns
+        }
+
+    def _default(self, table: Table, column: Column, scope: Scope) -> types.Value:
+        if column.identity:
+            key = (*table.key, column.name)
+            self._sequences[key] = self._sequences.get(key, 0) + 1
+            return self._sequences[key]
+        if column.default is None:
+            return None
+        value = evaluate(parse_expression(column.default), scope)
+        return assign(value, column.name, column.type, column.modifier)
+
+    def _from_json(self, table: Table, values: Mapping[str, object]) -> Row:
+        row: Row = {}
+        for name, value in values.items():
+            column = table.column(name)
+            if column is None:
+                raise undefined_column(name, table.name)
+            row[name] = types.from_json(column.type, value, column.modifier)
+        return row
+
+    # The rules.
+
+    def _found(
+        self,
+        table: Table,
+        command: Command,
+        caller: Caller,
+        where: Predicate | None,
+        now_s: float,
+    ) -> Iterator[tuple[int, Row]]:
+        """The rows that a statement of this caller is about, as they are when it begins."""
+        rights.require(table, command, caller)
+        scope = self.scope(caller, now_s)
+        for row_id, row in self._heaps[table.key].scan():
+            seen = rights.sees(table, row, "select", scope)
+            if seen and command != "select":
+                seen = rights.sees(table, row, command, scope)
+            if seen and (where is None or where(row)):
+                yield row_id, row
+
+    def _require_readable(self, table: Table, rows: list[Row], scope: Scope) -> None:
+        for row in rows:
+            rights.require_write(table, row, "select", scope)
+
+    def _require_replica_identity(self, table: Table, command: str) -> None:
+        if table.published and not table.primary_key and table.replica_identity == "default":
+            raise DatabaseError(
+                "55000",
+                f'cannot {command} table "{table.name}" because it does not have a replica '
+                f"identity and publishes {command}s",
+                hint=f"To enable {command[:-1]}ing the table, set REPLICA IDENTITY using ALTER "
+                "TABLE.",
+            )
+
+    def _check_row(self, table: Table, row: Row, scope: Scope) -> None:
+        for column in table.columns:
+            if row[column.name] is None:
+                if not column.nullable:
+                    raise DatabaseError(
+                        "23502",
+                        f'null value in column "{column.name}" of relation "{table.name}" '
+                        "violates not-null constraint",
+                        _failing_row(table, row),
+                    )
+                continue
+            self._check_reference(table, column, row)
+            if column.check is not None:
+                inner = scope.within({table.name: typed_row(table, row)})
+                self._check_constraint(table, column, row, inner)
+
+    def _check_constraint(self, table: Table, column: Column, row: Row, scope: Scope) -> None:
+        condition = parse_expression(f"({column.check}) is not false")
+        if not is_true(condition, scope):
+            raise DatabaseError(
+                "23514",
+                f'new row for relation "{table.name}" violates check constraint '
+                f'"{table.name}_{column.name}_check"',
+                _failing_row(table, row),
+            )
+
+    def _check_reference(self, table: Table, column: Column, row: Row) -> None:
+        parent = column.references
+        if parent is None:
+            return
+        heap = self._heaps[parent.schema, parent.table]
+        if heap.find((parent.column,), {parent.column: row[column.name]}) is None:
+            key = self._heaps[table.key].describe((column.name,), row)
+            raise DatabaseError(
+                "23503",
+                f'insert or update on table "{table.name}" violates foreign key constraint '
+                f'"{table.name}_{column.name}_fkey"',
+                f'Key {key} is not present in table "{parent.table}".',
+            )
+
+    def _foreign_keys(self) -> dict[tuple[str, str], list[tuple[Table, Column]]]:
+        """Table → the columns of others that refer to it."""
+        children: dict[tuple[str, str], list[tuple[Table, Column]]] = {}
+        for heap in self._heaps.values():
+            for column in heap.table.columns:
+                parent = column.references
+                if parent is not None:
+                    entry = (heap.table, column)
+                    children.setdefault((parent.schema, parent.table), []).append(entry)
+        return children
+
+    def _check_children(self, table: Table, before: Row, after: Row | None) -> None:
+        for child, column in self._children.get(table.key, ()):
+            parent = column.references
+            assert parent is not None
+            gone = after is None or after[parent.column] != before[parent.column]
+            if gone and self._referring(child, column, before[parent.column]):
+                key = self._heaps[table.key].describe((parent.column,), before)
+                raise DatabaseError(
+                    "23503",
+                    f'update or delete on table "{table.name}" violates foreign key constraint '
+                    f'"{child.name}_{column.name}_fkey" on table "{child.name}"',
+                    f'Key {key} is still referenced from table "{child.name}".',
+                )
+
+    def _after_delete(self, table: Table, row: Row, now_s: float) -> None:
+        """Follow `ON DELETE` to the rows that referred to a deleted one."""
+        for child, column in self._children.get(table.key, ()):
+            parent = column.references
+            assert parent is not None
+            found = self._referring(child, column, row[parent.column])
+            if parent.on_delete == "cascade":
+                self._delete_rows(child, found, now_s)
+            elif parent.on_delete == "set null":
+                for row_id, orphan in found:
+                    changed = {**orphan, column.name: None}
+                    self._update_row(child, row_id, changed, self.scope(OWNER, now_s))
+        self._check_children(table, row, None)
+
+    def _referring(self, child: Table, column: Column, value: object) -> list[tuple[int, Row]]:
+        rows = self._heaps[child.key].scan()
+        return [(row_id, row) for row_id, row in rows if row[column.name] == value]
+
+    def _forget_old_messages(self, table: Table, now_s: float) -> None:
+        heap = self._heaps[table.key]
+        while table is self.messages_table and (oldest := heap.first()) is not None:
+            if inserted_at_s(oldest[1]) >= now_s - RETENTION_S:
+                return
+            heap.delete(oldest[0])
+
+
+def _failing_row(table: Table, row: Row) -> str:
+    values = (
+        "null" if row[column.name] is None else types.output(column.type, row[column.name])[:64]
+        for column in table.columns
+    )
+    return f"Failing row contains ({', '.join(values)})."
