@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fake_server.authorization import Policy
+from fake_server.jwks import KeySet
 
 _SECRET_BYTES_MIN = 32
 
@@ -22,7 +23,9 @@ class ServerConfig:
     jwt_secret: str = field(
         default="super-secret-jwt-token-with-at-least-32-characters-long", repr=False
     )
-    """Signs and checks every token, HS256."""
+    """Signs every token of ours, HS256, and checks those that name no key of `jwks`."""
+    jwks: KeySet | None = None
+    """More keys that tokens may be signed with: `KeySet.of({"keys": [...]})`."""
     message_policies: tuple[Policy, ...] = ()
     """The row policies on `realtime.messages`: who may use which private channels. Without any,
     only the service role may."""

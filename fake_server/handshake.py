@@ -64,11 +64,12 @@ class Refusal(Exception):
 
 def admit(upgrade: Upgrade, config: ServerConfig, levers: Levers, now_s: float) -> Admission:
     """Check an upgrade in the order of `protocol.md §1.2`; raises `Refusal`."""
-    if levers.refuses:
-        client = holder(upgrade.key, config.jwt_secret)
-        refusal = levers.refusal(client)
-        if refusal is not None:
-            raise Refusal(refusal.status, retry_after_s=refusal.retry_after_s, client=client)
+    if levers.refusal_status is not None:
+        raise Refusal(
+            levers.refusal_status,
+            retry_after_s=levers.retry_after_s,
+            client=holder(upgrade.key, config.jwt_secret, config.jwks),
+        )
     tenant_known = _check_path(upgrade, config)
     try:
         codec = codec_for(upgrade.query.get("vsn", "1.0.0"))
@@ -97,9 +98,10 @@ def _check_key(upgrade: Upgrade, codec: Codec, config: ServerConfig, now_s: floa
     if key is None:
         raise _late(HTTPStatus.UNAUTHORIZED, "API key is missing", upgrade, config)
     try:
-        return Admission(codec, key, verify(key, config.jwt_secret, now_s).sub)
+        claims = verify(key, config.jwt_secret, now_s, config.jwks)
     except TokenRefused as refused:
-        raise _late(HTTPStatus.UNAUTHORIZED, refused.at_connect, upgrade, config) from None
+        raise _late(refused.status, refused.at_connect, upgrade, config) from None
+    return Admission(codec, key, claims.sub)
 
 
 def _check_upgrade_header(upgrade: Upgrade) -> None:
@@ -113,5 +115,5 @@ def _check_upgrade_header(upgrade: Upgrade) -> None:
 
 def _late(status: HTTPStatus, text: str, upgrade: Upgrade, config: ServerConfig) -> Refusal:
     body = json.dumps({"error": text}, separators=(",", ":"))
-    client = holder(upgrade.key, config.jwt_secret)
+    client = holder(upgrade.key, config.jwt_secret, config.jwks)
     return Refusal(status, body, _JSON, config.connect_error_delay_s, client=client)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fake_server.core.state import Channel, State
 from fake_server.features.join import no_permission
-from fake_server.tokens import Claims, TokenRefused, verify
+from fake_server.tokens import Claims, TokenRefused, confirm
 from harness.protocol import Message
 
 
@@ -28,7 +28,7 @@ def check(state: State, channel: Channel, now_s: float) -> None:
 def _confirmed(state: State, channel: Channel, token: str, now_s: float) -> Claims | None:
     """The claims of a token that may go on; None, and the channel is ended, for another."""
     try:
-        return verify(token, state.config.jwt_secret, now_s)
+        return confirm(token, state.config.jwt_secret, now_s, state.config.jwks)
     except TokenRefused as refused:
         state.end(channel, refused.while_joined)
         return None

@@ -12,7 +12,7 @@ from fake_server.core.presence import Presence
 from fake_server.core.state import Channel, Connection, State
 from fake_server.elixir import inspect
 from fake_server.features import postgres_changes, presence
-from fake_server.tokens import Claims, TokenRefused, verify
+from fake_server.tokens import Claims, TokenRefused, confirm
 from harness.protocol import TOPIC_PREFIX, Message
 
 _ACCESS = (
@@ -40,7 +40,7 @@ def handle(state: State, connection: Connection, request: Message, now_s: float)
     replaced = connection.channels.get(request.topic)
     if replaced is not None:
         state.quit(replaced, "duplicate")
-    delay_s = state.levers.join_delay_s(connection.id, connection.client, request.topic)
+    delay_s = state.levers.take_join_delay_s()
     outcome: Channel | str
     try:
         outcome = _decide(state, connection, request, now_s)
@@ -84,9 +84,6 @@ def _after_reply(state: State, channel: Channel) -> None:
 def _decide(state: State, connection: Connection, request: Message, now_s: float) -> Channel:
     """The channel to be, after the checks in the order of `protocol.md §2.4`."""
     payload = request.payload
-    ordered = state.levers.error(connection.id, connection.client, request.topic, request.event)
-    if ordered is not None:
-        raise _Refused(ordered)
     if request.topic == TOPIC_PREFIX:
         raise _Refused("TopicNameRequired: You must provide a topic name")
     if not isinstance(payload, dict):
@@ -121,7 +118,7 @@ def _token(payload: dict[str, Any], connect_token: str) -> str:
 
 def _claims(state: State, token: str, now_s: float) -> Claims:
     try:
-        return verify(token, state.config.jwt_secret, now_s)
+        return confirm(token, state.config.jwt_secret, now_s, state.config.jwks)
     except TokenRefused as refused:
         raise _Refused(refused.at_join) from None
 

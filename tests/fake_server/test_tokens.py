@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from typing import Any
 
 import jwt
 import pytest
 
-from fake_server.tokens import Problem, TokenRefused, holder, sign, verify
+from fake_server.tokens import Claims, Problem, TokenRefused, confirm, holder, sign, verify
 
 SECRET = "a-secret-of-more-than-thirty-two-bytes-for-tests"
-NOW_S = 1_800_000_000.0
+NOW_S = 1_800_000_000
 GOOD = {"role": "anon", "exp": NOW_S + 60, "sub": "alice", "jti": "t-1"}
 
 
-def refusal(token: str) -> TokenRefused:
+def headed(header: bytes) -> str:
+    """A token with a header of one's own, and a signature for another."""
+    rest = sign(GOOD, SECRET).partition(".")[2]
+    return f"{urlsafe_b64encode(header).decode().rstrip('=')}.{rest}"
+
+
+def refusal(token: str, check: Callable[..., Claims] = verify) -> TokenRefused:
     with pytest.raises(TokenRefused) as refused:
-        verify(token, SECRET, NOW_S)
+        check(token, SECRET, NOW_S + 0.5)
     assert not token or token not in str(refused.value)
     return refused.value
 
@@ -40,8 +48,17 @@ def test_a_token_is_read_without_its_spaces_and_its_percent_signs() -> None:
     (jwt.encode(GOOD, "", algorithm="none"), Problem.SIGNER),
     (sign({"exp": NOW_S + 60}, SECRET), Problem.FIELDS),
     (sign({"role": "anon"}, SECRET), Problem.FIELDS),
-    (sign({**GOOD, "exp": "tomorrow"}, SECRET), Problem.FIELDS),
-    (sign({**GOOD, "exp": float("inf")}, SECRET), Problem.FIELDS),
+    (sign({**GOOD, "exp": "tomorrow"}, SECRET), Problem.CLAIM),
+    (sign({**GOOD, "exp": NOW_S - 0.5}, SECRET), Problem.CLAIM),
+    (sign({**GOOD, "exp": True}, SECRET), Problem.CLAIM),
+    (sign({**GOOD, "iat": "today"}, SECRET), Problem.CLAIM),
+    (sign({**GOOD, "exp": float("inf")}, SECRET), Problem.MALFORMED),
+    (sign(GOOD, SECRET).replace(".", "..", 1), Problem.MALFORMED),
+    (sign(GOOD, SECRET) + "!", Problem.MALFORMED),
+    (headed(b'{"alg":"HS999"}'), Problem.SIGNER),
+    (headed(b'{"alg":["HS256"]}'), Problem.SIGNER),
+    (headed(b'["HS256"]'), Problem.MALFORMED),
+    (headed(b"[" * 100_000), Problem.MALFORMED),
     (sign({**GOOD, "exp": NOW_S}, SECRET), Problem.EXPIRED),
     (sign({**GOOD, "exp": NOW_S - 9}, SECRET[::-1]), Problem.SIGNATURE),
 ])  # fmt: skip
@@ -54,6 +71,55 @@ def test_expiry_is_told_in_whole_seconds() -> None:
     assert expired.at_connect == "Token has expired"
     assert expired.at_join == "InvalidJWTToken: Token has expired 9 seconds ago"
     assert expired.while_joined == "Token has expired 9 seconds ago"
+    assert expired.status == 401
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_the_secret_checks_every_hmac(algorithm: str) -> None:
+    token = jwt.encode(GOOD, SECRET * 2, algorithm)
+    assert verify(token, SECRET * 2, NOW_S).sub == "alice"
+
+
+@pytest.mark.parametrize(
+    ("claim", "value", "printed"),
+    [
+        ("exp", "tomorrow", '[message: 1800000000, claim: "exp", claim_val: "tomorrow"]'),
+        ("iat", None, '[message: "Invalid token", claim: "iat", claim_val: nil]'),
+    ],
+)
+def test_a_claim_that_does_not_hold_has_no_words_of_its_own(
+    claim: str, value: Any, printed: str
+) -> None:
+    refused = refusal(sign({**GOOD, claim: value}, SECRET))
+    assert (refused.status, refused.at_connect) == (500, "Error connecting to Realtime")
+    assert refused.at_join == "Unknown Error on Channel"
+    assert refused.while_joined == printed
+
+
+def test_a_token_that_ends_within_this_second_connects_and_cannot_join() -> None:
+    token = sign({**GOOD, "exp": NOW_S + 0.25}, SECRET)
+    assert verify(token, SECRET, NOW_S).sub == "alice"
+    refused = refusal(token, confirm)
+    assert refused.at_join == "InvalidJWTToken: Token expiration time is invalid"
+    assert refused.while_joined == "0"
+
+
+def test_a_token_that_lives_for_ever_is_taken() -> None:
+    assert confirm(sign({**GOOD, "exp": 10**400}, SECRET), SECRET, NOW_S).expires_s == 1e12
+
+
+@pytest.mark.parametrize(
+    ("token", "printed"),
+    [
+        (sign(GOOD, SECRET[::-1]), ":signature_error"),
+        (jwt.encode(GOOD, "", algorithm="none"), ":error_generating_signer"),
+        ("junk", "The token provided is not a valid JWT"),
+    ],
+)
+def test_a_joined_channel_hears_some_problems_as_the_runtime_prints_them(
+    token: str, printed: str
+) -> None:
+    assert refusal(token).while_joined == printed
 
 
 @pytest.mark.parametrize("sub", [None, 7, ["alice"]])
