@@ -64,12 +64,11 @@ class Refusal(Exception):
 
 def admit(upgrade: Upgrade, config: ServerConfig, levers: Levers, now_s: float) -> Admission:
     """Check an upgrade in the order of `protocol.md §1.2`; raises `Refusal`."""
-    if levers.refusal_status is not None:
-        raise Refusal(
-            levers.refusal_status,
-            retry_after_s=levers.retry_after_s,
-            client=holder(upgrade.key, config.jwt_secret, config.jwks),
-        )
+    if levers.refuses:
+        client = holder(upgrade.key, config.jwt_secret, config.jwks)
+        refusal = levers.refusal(client)
+        if refusal is not None:
+            raise Refusal(refusal.status, retry_after_s=refusal.retry_after_s, client=client)
     tenant_known = _check_path(upgrade, config)
     try:
         codec = codec_for(upgrade.query.get("vsn", "1.0.0"))

@@ -40,7 +40,7 @@ def handle(state: State, connection: Connection, request: Message, now_s: float)
     replaced = connection.channels.get(request.topic)
     if replaced is not None:
         state.quit(replaced, "duplicate")
-    delay_s = state.levers.take_join_delay_s()
+    delay_s = state.levers.join_delay_s(connection.id, connection.client, request.topic)
     outcome: Channel | str
     try:
         outcome = _decide(state, connection, request, now_s)
@@ -84,6 +84,9 @@ def _after_reply(state: State, channel: Channel) -> None:
 def _decide(state: State, connection: Connection, request: Message, now_s: float) -> Channel:
     """The channel to be, after the checks in the order of `protocol.md §2.4`."""
     payload = request.payload
+    ordered = state.levers.error(connection.id, connection.client, request.topic, request.event)
+    if ordered is not None:
+        raise _Refused(ordered)
     if request.topic == TOPIC_PREFIX:
         raise _Refused("TopicNameRequired: You must provide a topic name")
     if not isinstance(payload, dict):
