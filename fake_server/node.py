@@ -10,11 +10,13 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from fake_server.api import Api
 from fake_server.config import ServerConfig
 from fake_server.core.effects import Arrive, Effect, Hangup
 from fake_server.core.state import Channel, Connection, State, membership
 from fake_server.features import access_token, broadcast, join, leave, presence
 from fake_server.handshake import Admission
+from fake_server.http import Answer, Request
 from fake_server.levers import Levers
 from harness.protocol import (
     ACCESS_TOKEN,
@@ -44,6 +46,7 @@ class Node:
 
     def __init__(self, config: ServerConfig, rng: random.Random | None = None) -> None:
         self._state = State(config, rng or random.Random())
+        self._api = Api(self._state)
         self._connections_made = 0
 
     @property
@@ -102,6 +105,10 @@ class Node:
         if connection is not None:
             self._receive(connection, frame, now_s)
         return self._effects()
+
+    def answer(self, request: Request, now_s: float) -> tuple[Answer, list[Effect]]:
+        """Somebody asks over HTTP, on a connection of its own."""
+        return self._api.answer(request, now_s), self._effects()
 
     def resume(self, conn: int, now_s: float) -> list[Effect]:
         """A blocked connection may go on: its join is answered, unless its application stopped."""

@@ -18,9 +18,14 @@ from websockets.datastructures import Headers
 from websockets.exceptions import WebSocketException
 from websockets.http11 import Request, Response
 
+from fake_server.api import refused
 from fake_server.config import ServerConfig
 from fake_server.core.effects import Arrive, Block, Effect, Hangup, Later, Send, Truth
 from fake_server.handshake import Refusal, Upgrade, admit
+from fake_server.http import Answer
+from fake_server.http import Request as HttpRequest
+from fake_server.http.exchange import phrase
+from fake_server.http.front import Front
 from fake_server.levers import HttpRefusal, Kind, Switch
 from fake_server.node import Node
 from fake_server.tokens import sign
@@ -60,7 +65,7 @@ class FakeServer:
         self._rng = rng or random.Random()
         self._node = Node(self.config, self._rng)
         self._server: Server | None = None
-        self._open: dict[Wire, None] = {}
+        self._open: dict[Wire | Front, None] = {}
         self._wires: dict[int, Wire] = {}
         self._switched: dict[Kind, Switch] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -72,8 +77,12 @@ class FakeServer:
     @property
     def url(self) -> str:
         """The address of the gateway, for clients."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"ws://{host}:{self.port}/realtime/v1"
+        return f"ws://{self._authority}/realtime/v1"
+
+    @property
+    def http_url(self) -> str:
+        """The base address of everything over HTTP, as `create_client` takes it."""
+        return f"http://{self._authority}"
 
     @property
     def apikey(self) -> str:
@@ -89,6 +98,11 @@ class FakeServer:
     ) -> str:
         """An access token; the ground truth calls it `token_id`."""
         return self._sign(role, lifetime_s, sub=sub, jti=token_id)
+
+    @property
+    def _authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
     def _sign(self, role: str, lifetime_s: float, **claims: str) -> str:
         issued_s = int(self._clock())
@@ -114,7 +128,9 @@ class FakeServer:
             logger=self._logger,
         )
         listener = await loop.create_server(
-            lambda: Wire(server, self, self.config, self._logger), host, port or self.port
+            lambda: Front(self, lambda: Wire(server, self, self.config, self._logger)),
+            host,
+            port or self.port,
         )
         server.wrap(listener)
         self._server = server
@@ -231,6 +247,25 @@ class FakeServer:
     def lost(self, wire: Wire) -> None:
         self._open.pop(wire, None)
 
+    # What the fronts tell and ask (`http.front.Owner`).
+
+    def arrived(self, front: Front) -> None:
+        self._open[front] = None
+
+    def departed(self, front: Front) -> None:
+        self._open.pop(front, None)
+
+    def request_id(self) -> str:
+        return urlsafe_b64encode(self._rng.randbytes(15)).decode()
+
+    def now_s(self) -> float:
+        return self._clock()
+
+    def answer(self, request: HttpRequest) -> Answer:
+        answer, effects = self._node.answer(request, self._clock())
+        self._perform(effects)
+        return answer
+
     # The shell.
 
     async def _process_request(self, wire: ServerConnection, request: Request) -> Response | None:
@@ -302,19 +337,15 @@ class FakeServer:
         self._perform(self._node.due(self._clock()))
 
     def _refusal(self, refusal: Refusal) -> Response:
-        headers = Headers()
-        headers["cache-control"] = "max-age=0, private, must-revalidate"
-        headers["content-length"] = str(len(refusal.body.encode()))
-        if refusal.content_type is not None:
-            headers["content-type"] = refusal.content_type
-        headers["date"] = formatdate(self._clock(), usegmt=True)
-        if refusal.retry_after_s is not None:
-            headers["retry-after"] = str(refusal.retry_after_s)
-        headers["vary"] = "accept-encoding"
-        if refusal.is_routing:
-            headers["x-request-id"] = urlsafe_b64encode(self._rng.randbytes(15)).decode()
-        phrase = _phrase(refusal.status)
-        return Response(refusal.status, phrase, headers, refusal.body.encode())
+        response = refused(refusal, self.request_id())
+        headers = {
+            **response.headers,
+            "content-length": str(len(response.body)),
+            "date": formatdate(self._clock(), usegmt=True),
+            "vary": "accept-encoding",
+        }
+        ordered = Headers(sorted(headers.items()))
+        return Response(response.status, phrase(response.status), ordered, response.body)
 
 
 def _process_response(wire: ServerConnection, request: Request, response: Response) -> None:
@@ -328,13 +359,6 @@ def _headers(headers: Headers) -> dict[str, str]:
     for name, value in headers.raw_items():
         found.setdefault(name.lower(), value)
     return found
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Refused"
 
 
 def _websockets_logger() -> logging.Logger:

@@ -21,6 +21,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
 
+from tests.fake_server.http_client import ask
+
 GOLDEN = Path(__file__).parent.parent / "golden" / "supabase"
 _TOKEN = re.compile(r"eyJ[\w-]+\.([\w-]+)\.[\w-]*")
 _VARYING_HEADERS = ("date", "sec-websocket-accept", "x-request-id")
@@ -251,16 +253,10 @@ class Replay:
                 self._note(conn, "close", closed.rcvd.code, closed.rcvd.reason)
 
     async def _get(self, call: dict[str, Any]) -> None:
-        reader, writer = await asyncio.open_connection(self.host, self.port)
-        writer.write(
-            f"{call['method']} {call['path']} HTTP/1.1\r\n"
-            "Host: realtime-dev.localhost:54321\r\nConnection: keep-alive\r\n\r\n".encode()
-        )
-        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
-        writer.close()
-        status, *headers = head.split("\r\n")
-        pairs = [header.split(": ", 1) for header in headers]
-        self._note(_HTTP, "http", int(status.split(" ")[1]), _comparable_headers(pairs), body)
+        host = {"host": "realtime-dev.localhost:54321"}
+        reply = await ask(self.host, self.port, call["method"], call["path"], host)
+        headers = _comparable_headers(reply.raw_headers)
+        self._note(_HTTP, "http", reply.status, headers, reply.body.decode())
 
     def _built(self, described: str) -> str:
         """A frame that was described: a broadcast on the joined topic with the next ref."""
