@@ -9,7 +9,7 @@ CLIENT ?= manager
 COMPARE ?= realtime_py
 WORLD ?= sim,wire
 
-.PHONY: help setup scenarios check lint types walls test sim lock clean
+.PHONY: help setup scenarios check lint types walls test sim node lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,11 @@ test: $(STAMP) ## the tests of our own code
 
 sim: $(STAMP) ## the scenarios in virtual time only
 	$(BIN)/python -m pytest scenarios --world sim --seeds 3 --seed $(SEED)
+
+node: tests/real_clients/node_modules/.package-lock.json ## install the JavaScript clients that the tests drive
+
+tests/real_clients/node_modules/.package-lock.json: tests/real_clients/package-lock.json
+	npm ci --prefix tests/real_clients --no-audit --no-fund
 
 lock: ## pin the dependencies anew (needs uv)
 	uv lock --upgrade
