@@ -80,6 +80,7 @@ class Api:
                 Upgrade.of(request.target, request.headers),
                 self._state.config,
                 self._state.levers,
+                self._state.limits,
                 now_s,
             )
         except Refusal as refusal:

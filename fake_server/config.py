@@ -33,6 +33,16 @@ class ServerConfig:
     """Public channels are refused."""
     presence_enabled: bool = False
     """Every join gets a `presence_state`, also one that did not ask for presence."""
+    suspended: bool = False
+    """Nobody may connect or join."""
+    users_max: int = 200
+    """How many connections may have joined something (`protocol.md §7.3`)."""
+    joins_per_s_max: int = 100
+    """How many joins a second, on average (`protocol.md §7.4`)."""
+    events_per_s_max: int = 100
+    """How many messages and deliveries of them a second, on average."""
+    presence_events_per_s_max: int = 1000
+    """How many presences, and deliveries of them, a second, on average."""
     presence_calls_max: int = 5
     """How many presence calls one channel may make in a window (`protocol.md §5.5`)."""
     presence_window_s: float = 30.0
@@ -43,6 +53,8 @@ class ServerConfig:
     """How late a refused join is answered; the whole socket waits (`protocol.md §2.5`)."""
     idle_timeout_s: float = 60.0
     """Silence after which a socket is closed with 1000, up to a tenth late (`protocol.md §1.6`)."""
+    no_channel_timeout_s: float = 600.0
+    """How often connections that have left all their channels are killed (`protocol.md §9`)."""
     token_check_interval_s: float = 300.0
     """How often at least a channel's token is looked at again (`protocol.md §6.5`)."""
     frame_bytes_max: int = 5_000_000
@@ -61,10 +73,18 @@ class ServerConfig:
             )
         if not self.tenant or "." in self.tenant:
             raise ValueError(f"tenant: {self.tenant!r} is no single DNS label")
-        for name in ("connect_error_delay_s", "join_error_delay_s"):
+        for name in (
+            "connect_error_delay_s",
+            "join_error_delay_s",
+            "users_max",
+            "joins_per_s_max",
+            "events_per_s_max",
+            "presence_events_per_s_max",
+        ):
             self._check(name, getattr(self, name) >= 0, "is at least 0")
         for name in (
             "idle_timeout_s",
+            "no_channel_timeout_s",
             "token_check_interval_s",
             "frame_bytes_max",
             "payload_kb_max",

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from fake_server.config import ServerConfig
 from fake_server.levers import Levers
+from fake_server.limits import Limits
 from fake_server.tokens import TokenRefused, holder, verify
 from harness.protocol import Codec, UnsupportedVersion, codec_for
 
@@ -62,7 +63,9 @@ class Refusal(Exception):
     """Answered by the router, which adds a request id."""
 
 
-def admit(upgrade: Upgrade, config: ServerConfig, levers: Levers, now_s: float) -> Admission:
+def admit(
+    upgrade: Upgrade, config: ServerConfig, levers: Levers, limits: Limits, now_s: float
+) -> Admission:
     """Check an upgrade in the order of `protocol.md §1.2`; raises `Refusal`."""
     if levers.refuses:
         client = holder(upgrade.key, config.jwt_secret, config.jwks)
@@ -76,7 +79,11 @@ def admit(upgrade: Upgrade, config: ServerConfig, levers: Levers, now_s: float) 
         raise Refusal(HTTPStatus.FORBIDDEN) from None
     if not tenant_known:
         raise _late(HTTPStatus.NOT_FOUND, "Tenant not found", upgrade, config)
+    if config.suspended:
+        text = "Realtime was disabled for this tenant"
+        raise _late(HTTPStatus.FORBIDDEN, text, upgrade, config)
     admission = _check_key(upgrade, codec, config, now_s)
+    _check_limits(upgrade, config, limits, now_s)
     _check_upgrade_header(upgrade)
     return admission
 
@@ -101,6 +108,14 @@ def _check_key(upgrade: Upgrade, codec: Codec, config: ServerConfig, now_s: floa
     except TokenRefused as refused:
         raise _late(refused.status, refused.at_connect, upgrade, config) from None
     return Admission(codec, key, claims.sub)
+
+
+def _check_limits(upgrade: Upgrade, config: ServerConfig, limits: Limits, now_s: float) -> None:
+    too_many = HTTPStatus.TOO_MANY_REQUESTS
+    if len(limits.users) >= config.users_max:
+        raise _late(too_many, "Too many connected users", upgrade, config)
+    if limits.joins.reached(now_s, config.joins_per_s_max):
+        raise _late(too_many, "Too many joins per second", upgrade, config)
 
 
 def _check_upgrade_header(upgrade: Upgrade) -> None:

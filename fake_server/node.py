@@ -7,17 +7,20 @@ in order. What clients can see of a feature is in `features`, one file each.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from fake_server import life
 from fake_server.api import Api
 from fake_server.config import ServerConfig
-from fake_server.core.effects import Arrive, Effect, Hangup
+from fake_server.core.effects import Arrive, Effect
 from fake_server.core.state import Channel, Connection, State, membership
 from fake_server.features import access_token, broadcast, join, leave, presence
 from fake_server.handshake import Admission
 from fake_server.http import Answer, Request
 from fake_server.levers import Levers
+from fake_server.limits import Limits
+from fake_server.tenant import changed
 from harness.protocol import (
     ACCESS_TOKEN,
     BROADCAST,
@@ -57,7 +60,18 @@ class Node:
     @property
     def next_due_s(self) -> float | None:
         """When `due` has to be called next, seconds since the epoch; None when there is nothing."""
-        return self._state.next_check_s
+        due_s = [self._state.next_check_s, life.next_sweep_s(self._state)]
+        return min((when_s for when_s in due_s if when_s is not None), default=None)
+
+    @property
+    def config(self) -> ServerConfig:
+        """The settings at present."""
+        return self._state.config
+
+    @property
+    def limits(self) -> Limits:
+        """What the tenant has used of its limits."""
+        return self._state.limits
 
     @property
     def connections(self) -> list[int]:
@@ -71,6 +85,37 @@ class Node:
             for connection in self._state.connections.values()
             for channel in connection.channels.values()
         ]
+
+    def started(self, now_s: float) -> None:
+        """The server listens from now on."""
+        self._state.terminating = False
+        self._state.next_sweep_s = now_s + self.config.no_channel_timeout_s
+        self._pass_time(now_s)
+
+    def update_tenant(self, fields: Mapping[str, Any]) -> list[Effect]:
+        """Change settings of the tenant, by their names in the real API; raises `BadTenant`."""
+        change = changed(self.config, fields)
+        self._state.config = change.config
+        for counter in change.restarts:
+            getattr(self.limits, counter).restart()
+        return self.disconnect_tenant() if change.disconnects else self._effects()
+
+    def disconnect_tenant(self) -> list[Effect]:
+        """Close the connections that have channels, after a system message on each channel."""
+        life.disconnect_tenant(self._state)
+        return self._effects()
+
+    def terminate(self) -> list[Effect]:
+        """The process was told to end; what is left open dies with it."""
+        life.terminate(self._state)
+        return self._effects()
+
+    def kill(self, conns: list[int]) -> list[Effect]:
+        """The processes of these connections are killed, those of them that still live."""
+        for conn in conns:
+            if conn in self._state.connections:
+                self._state.kill(self._state.connections[conn])
+        return self._effects()
 
     def refused(self, status: int, client: str | None) -> list[Effect]:
         """An upgrade was refused with this HTTP status."""
@@ -87,11 +132,12 @@ class Node:
         self._state.truth("handshake", connection)
         close_code = self.levers.close_code(connection.id, connection.client)
         if close_code is not None:
-            self._hang_up(connection, close_code)
+            self._state.hang_up(connection, close_code)
         return connection.id, self._effects()
 
     def receive(self, conn: int, frame: str | bytes, now_s: float) -> list[Effect]:
         """A client sent a frame."""
+        self._pass_time(now_s)
         connection = self._state.connections.get(conn)
         if connection is not None and self.levers.rules:
             self._receive_by_rules(connection, frame, now_s)
@@ -112,6 +158,7 @@ class Node:
 
     def resume(self, conn: int, now_s: float) -> list[Effect]:
         """A blocked connection may go on: its join is answered, unless its application stopped."""
+        self._pass_time(now_s)
         connection = self._state.connections.get(conn)
         if connection is not None and not self._state.muted(connection):
             join.finish(self._state, connection, now_s)
@@ -121,13 +168,13 @@ class Node:
         """A connection ended; its channels end with it, in silence. Idempotent."""
         connection = self._state.connections.get(conn)
         if connection is not None:
-            self._forget(connection, code, by)
+            self._state.forget(connection, code, by)
         return self._effects()
 
     def vanished(self, code: int) -> list[Effect]:
         """The whole node is gone: every connection ends, and nobody is left to be told."""
         for connection in list(self._state.connections.values()):
-            self._forget(connection, code, "server")
+            self._state.forget(connection, code, "server")
         self._state.departed.clear()
         return self._effects()
 
@@ -136,11 +183,13 @@ class Node:
         for conn in conns:
             connection = self._state.connections.get(conn)
             if connection is not None:
-                self._hang_up(connection, code)
+                self._state.hang_up(connection, code)
         return self._effects()
 
     def due(self, now_s: float) -> list[Effect]:
         """The time that `next_due_s` named has come."""
+        self._state.now_s = now_s
+        life.sweep(self._state, now_s)
         for channel in self._state.due_checks(now_s):
             access_token.check(self._state, channel, now_s)
         return self._effects()
@@ -150,9 +199,12 @@ class Node:
         for connection in self._state.connections.values():
             connection.app_stopped = True
 
-    def publish(self, topic: str, event: str, payload: Any) -> tuple[int, list[Effect]]:
+    def publish(
+        self, topic: str, event: str, payload: Any, now_s: float
+    ) -> tuple[int, list[Effect]]:
         """Broadcast to a sub-topic as a REST call would; returns the number of receivers too."""
-        receivers = broadcast.publish(self._state, topic, event, payload)
+        self._pass_time(now_s)
+        receivers = broadcast.publish(self._state, topic, event, payload, now_s)
         return receivers, self._effects()
 
     def _receive_by_rules(
@@ -217,16 +269,10 @@ class Node:
         self._state.reply(connection, message, message.join_ref, "error", {"reason": reason})
         return True
 
-    def _hang_up(self, connection: Connection, code: int) -> None:
-        self._state.effects.append(Hangup(connection.id, code))
-        self._forget(connection, code, "server")
-
-    def _forget(self, connection: Connection, code: int, by: str) -> None:
-        del self._state.connections[connection.id]
-        self.levers.rules.forget(connection.id)
-        self._state.truth("disconnect", connection, code=code, by=by)
-        for channel in list(connection.channels.values()):
-            self._state.quit(channel, "disconnect")
+    def _pass_time(self, now_s: float) -> None:
+        self._state.now_s = now_s
+        if not self._state.abandoned:
+            life.pass_sweeps(self._state, now_s)
 
     def _effects(self) -> list[Effect]:
         presence.tell_departures(self._state)

@@ -20,7 +20,7 @@ from websockets.http11 import Request, Response
 
 from fake_server.api import refused
 from fake_server.config import ServerConfig
-from fake_server.core.effects import Arrive, Block, Effect, Hangup, Later, Send, Truth
+from fake_server.core.effects import Arrive, Block, Effect, Hangup, Kill, Later, Send, Truth
 from fake_server.handshake import Refusal, Upgrade, admit
 from fake_server.http import Answer
 from fake_server.http import Request as HttpRequest
@@ -39,6 +39,8 @@ _KEY_LIFETIME_S = 10 * 365 * 24 * 3600
 _OPEN_TIMEOUT_S = 60.0
 _TIMER_STEP_S = 0.001
 _VANISHED = 1006
+_HALT_S = 5.0
+"""How long the process lives on after SIGTERM while connections are open."""
 
 
 class FakeServer:
@@ -134,6 +136,7 @@ class FakeServer:
         )
         server.wrap(listener)
         self._server = server
+        self._node.started(self._clock())
         self.host, self.port = host, listener.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -147,6 +150,43 @@ class FakeServer:
         for wire in list(self._open):
             wire.vanish()
         await server.wait_closed()
+
+    async def kill(self) -> None:
+        """SIGKILL: the same as `stop`."""
+        await self.stop()
+
+    async def terminate(self) -> None:
+        """SIGTERM: no listener; connections with channels are closed with 1012, the rest dies
+        without a close frame when the process ends, after at most 5 s (recorded). A channel with
+        something tracked gets `phx_error`, and its connection dies then too."""
+        if self._server is None:
+            return
+        self._server.close(close_connections=False)
+        self._perform(self._node.terminate())
+        lost = [asyncio.ensure_future(wire.wait_closed()) for wire in self._wires.values()]
+        if lost:
+            await asyncio.wait(lost, timeout=_HALT_S)
+        await self.stop()
+        await asyncio.gather(*lost)
+
+    # The tenant.
+
+    def update_tenant(self, **fields: Any) -> None:
+        """Change settings of the tenant, with the names of the real server's API (`max_…`,
+        `jwt_secret`, `private_only`, `suspend`, `presence_enabled`, …; `tenant.FIELDS`). Some
+        disconnect everybody. Raises `BadTenant`, a `ValueError`, for what cannot be set."""
+        effects = self._node.update_tenant(fields)
+        self.config = self._node.config
+        self._perform(effects)
+
+    def reload_tenant(self) -> None:
+        """What the admin API's `reload` does: every connection with a channel is closed."""
+        self._perform(self._node.disconnect_tenant())
+
+    def shutdown_tenant(self) -> None:
+        """What the admin API's `shutdown` does: the tenant's connection to its database starts
+        anew, of which clients see nothing (recorded)."""
+        _LOG.info("the tenant's database connection was restarted")
 
     # Levers.
 
@@ -164,6 +204,11 @@ class FakeServer:
     async def close_connections(self, code: int) -> None:
         """Close every live connection with this close code."""
         self._perform(self._node.hang_up(self._node.connections, code))
+
+    def kill_connections(self) -> None:
+        """The process of every live connection is killed, as when it holds more than 50 MB: gone
+        without a close frame (`protocol.md §1.9`)."""
+        self._perform(self._node.kill(self._node.connections))
 
     def mute_live(self) -> None:
         """The applications behind the live connections stop for good: WebSocket pings are answered,
@@ -212,7 +257,7 @@ class FakeServer:
     def publish(self, topic: str, event: str, payload: Any) -> int:
         """Broadcast to the public channels of a sub-topic, as a REST call does; returns how many
         there are."""
-        receivers, effects = self._node.publish(topic, event, payload)
+        receivers, effects = self._node.publish(topic, event, payload, self._clock())
         self._perform(effects)
         return receivers
 
@@ -272,7 +317,9 @@ class FakeServer:
         assert isinstance(wire, Wire)
         upgrade = Upgrade.of(request.path, _headers(request.headers))
         try:
-            wire.admission = admit(upgrade, self.config, self._node.levers, self._clock())
+            wire.admission = admit(
+                upgrade, self.config, self._node.levers, self._node.limits, self._clock()
+            )
         except Refusal as refusal:
             if not await wire.lost_within(refusal.delay_s):
                 _LOG.info("refused an upgrade: %d %s", refusal.status, refusal.body)
@@ -300,6 +347,8 @@ class FakeServer:
                     self._wires[conn].write(frame)
                 case Hangup(conn, code):
                     self._wires[conn].hang_up(code)
+                case Kill(conn):
+                    self._wires[conn].vanish()
                 case Block(conn, delay_s):
                     self._wires[conn].block(delay_s)
                 case Arrive(conn, frame):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fake_server import FakeServer
+from fake_server.plans import config_for
 from harness.pytest_plugin import Plugin
 from harness.store import Result
 from harness.worlds.world import OnTruth
@@ -22,7 +23,7 @@ def pytest_squall_make_server(
     on_truth: OnTruth, clock: Callable[[], float], rng: Random
 ) -> FakeServer:
     """Storm the fake server that behaves as Supabase Realtime 2.129.8 does."""
-    return FakeServer(on_truth=on_truth, clock=clock, rng=rng)
+    return FakeServer(config_for("pro"), on_truth, clock=clock, rng=rng)
 
 
 @pytest.hookimpl(tryfirst=True)

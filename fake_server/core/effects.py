@@ -24,6 +24,13 @@ class Hangup:
 
 
 @dataclass(frozen=True, slots=True)
+class Kill:
+    """Drop this connection without a close frame."""
+
+    conn: int
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Neither read nor write this connection for a while, then call `Node.resume`."""
 
@@ -55,4 +62,4 @@ class Truth:
     value: Mapping[str, Any]
 
 
-Effect = Send | Hangup | Block | Arrive | Later | Truth
+Effect = Send | Hangup | Kill | Block | Arrive | Later | Truth

@@ -10,9 +10,10 @@ from typing import Any
 
 from fake_server.authorization import Access, Attempt, permitted
 from fake_server.config import ServerConfig
-from fake_server.core.effects import Effect, Send, Truth
+from fake_server.core.effects import Effect, Hangup, Kill, Send, Truth
 from fake_server.core.presence import Presence
 from fake_server.levers import Levers
+from fake_server.limits import Limits
 from fake_server.tokens import Claims
 from harness.protocol import (
     PHX_CLOSE,
@@ -23,6 +24,8 @@ from harness.protocol import (
     Codec,
     Message,
 )
+
+_LOST = 1006
 
 Room = tuple[str, bool]
 """A sub-topic and whether it is private: the two of one name never hear each other."""
@@ -90,6 +93,15 @@ class State:
     departed: list[Channel] = field(default_factory=list)
     """The channels that ended with something tracked, until their rooms are told."""
     effects: list[Effect] = field(default_factory=list)
+    limits: Limits = field(default_factory=Limits)
+    abandoned: dict[int, None] = field(default_factory=dict)
+    """The connections that have had channels, or tried to, and have none."""
+    next_sweep_s: float = 0.0
+    """When those are killed next, seconds since the epoch."""
+    terminating: bool = False
+    """The server was told to end."""
+    now_s: float = 0.0
+    """When the server was last asked for anything, seconds since the epoch."""
     _checks: list[tuple[float, int, Channel]] = field(default_factory=list)
     _checks_made: int = 0
 
@@ -137,6 +149,8 @@ class State:
     def enter(self, channel: Channel, now_s: float) -> None:
         """The channel is joined from here on."""
         channel.connection.channels[channel.topic] = channel
+        self.abandoned.pop(channel.connection.id, None)
+        self.limits.users[channel.connection.id] = None
         self.rooms.setdefault(channel.room, {})[channel.connection.id] = channel
         self.truth("join", **membership(channel), token_id=channel.claims.token_id)
         self.check_token_later(channel, now_s)
@@ -144,6 +158,7 @@ class State:
     def quit(self, channel: Channel, by: str) -> None:
         """The channel is no longer joined."""
         del channel.connection.channels[channel.topic]
+        self.note_channels(channel.connection)
         members = self.rooms[channel.room]
         del members[channel.connection.id]
         if not members:
@@ -151,6 +166,31 @@ class State:
         if channel.presence.meta is not None:
             self.departed.append(channel)
         self.truth("leave", **membership(channel), by=by)
+
+    def note_channels(self, connection: Connection) -> None:
+        """A join was tried or a channel has ended: does the connection have any left?"""
+        if not connection.channels:
+            self.abandoned[connection.id] = None
+
+    def hang_up(self, connection: Connection, code: int) -> None:
+        """Close a connection with a close frame."""
+        self.effects.append(Hangup(connection.id, code))
+        self.forget(connection, code, "server")
+
+    def kill(self, connection: Connection) -> None:
+        """The process of a connection was killed: it is gone without a close frame."""
+        self.effects.append(Kill(connection.id))
+        self.forget(connection, _LOST, "server")
+
+    def forget(self, connection: Connection, code: int, by: str) -> None:
+        """A connection has ended; its channels end with it, in silence."""
+        del self.connections[connection.id]
+        self.levers.rules.forget(connection.id)
+        self.truth("disconnect", connection, code=code, by=by)
+        for channel in list(connection.channels.values()):
+            self.quit(channel, "disconnect")
+        self.abandoned.pop(connection.id, None)
+        self.limits.users.pop(connection.id, None)
 
     def close_channel(self, channel: Channel, event: str = PHX_CLOSE) -> None:
         """Say that a channel has ended: `phx_close`, or `phx_error` for a crash (§2.8)."""

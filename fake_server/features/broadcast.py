@@ -8,6 +8,7 @@ from typing import Any
 
 from fake_server.core.state import Channel, State
 from fake_server.elixir import external_size, sorted_keys
+from fake_server.features import quota
 from harness.protocol import BROADCAST, V1, Codec, Kind, Message, UserBroadcast
 
 _NO_JSON = '%{error: "unable to parse response"}'
@@ -34,17 +35,21 @@ def handle(state: State, channel: Channel, request: Message, now_s: float) -> No
     if _crashes_v2(request) and any(member.connection.codec is not V1 for member in receivers):
         state.crash(channel)
         return
+    state.limits.events.add(now_s)
     _fan_out(state, receivers, _encoder(channel.topic, request))
     _acknowledge(state, channel, request, "ok", {})
+    quota.delivered(state, receivers, now_s)
 
 
-def publish(state: State, topic: str, event: str, payload: Any) -> int:
+def publish(state: State, topic: str, event: str, payload: Any, now_s: float) -> int:
     """Broadcast from the server's own side, as a REST call does, to the public channels of a
     sub-topic; returns how many there are."""
     body = {"event": event, "payload": payload, "type": "broadcast"}
     receivers = list(state.rooms.get((topic, False), {}).values())
     for first in receivers[:1]:
         _fan_out(state, receivers, _encoder(first.topic, Message(first.topic, BROADCAST, body)))
+    state.limits.events.add(now_s)
+    quota.delivered(state, receivers, now_s)
     return len(receivers)
 
 

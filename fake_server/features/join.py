@@ -11,7 +11,7 @@ from fake_server.core.effects import Block
 from fake_server.core.presence import Presence
 from fake_server.core.state import Channel, Connection, State
 from fake_server.elixir import inspect
-from fake_server.features import postgres_changes, presence
+from fake_server.features import postgres_changes, presence, quota
 from fake_server.tokens import Claims, TokenRefused, confirm
 from harness.protocol import TOPIC_PREFIX, Message
 
@@ -22,7 +22,11 @@ _ACCESS = (
 
 
 class _Refused(Exception):
-    """The join is answered with this reason."""
+    """The join is answered with this reason, and the connection perhaps closed after it."""
+
+    def __init__(self, reason: str, close_code: int | None = None) -> None:
+        super().__init__(reason)
+        self.close_code = close_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class _Waiting:
     replaced: Channel | None
     outcome: Channel | str
     """The channel to be, or the reason of the refusal."""
+    close_code: int | None = None
+    """What the connection is closed with after the answer."""
 
 
 def handle(state: State, connection: Connection, request: Message, now_s: float) -> None:
@@ -42,12 +48,13 @@ def handle(state: State, connection: Connection, request: Message, now_s: float)
         state.quit(replaced, "duplicate")
     delay_s = state.levers.join_delay_s(connection.id, connection.client, request.topic)
     outcome: Channel | str
+    close_code = None
     try:
         outcome = _decide(state, connection, request, now_s)
     except _Refused as refused:
-        outcome = str(refused)
+        outcome, close_code = str(refused), refused.close_code
         delay_s = max(delay_s, state.config.join_error_delay_s)
-    connection.waiting_join = _Waiting(request, replaced, outcome)
+    connection.waiting_join = _Waiting(request, replaced, outcome, close_code)
     if delay_s > 0:
         state.effects.append(Block(connection.id, delay_s))
     else:
@@ -69,16 +76,19 @@ def finish(state: State, connection: Connection, now_s: float) -> None:
         state.reply(connection, request, request.join_ref, "ok", response)
     else:
         state.reply(connection, request, request.join_ref, "error", {"reason": waiting.outcome})
+        state.note_channels(connection)
     if waiting.replaced is not None:
         state.close_channel(waiting.replaced)
     if isinstance(waiting.outcome, Channel):
-        _after_reply(state, waiting.outcome)
+        _after_reply(state, waiting.outcome, now_s)
+    if waiting.close_code is not None:
+        state.hang_up(connection, waiting.close_code)
 
 
-def _after_reply(state: State, channel: Channel) -> None:
+def _after_reply(state: State, channel: Channel, now_s: float) -> None:
     """What follows the reply, in the order of `protocol.md §2.9`."""
     postgres_changes.subscribe(state, channel)
-    presence.sync(state, channel)
+    presence.sync(state, channel, now_s)
 
 
 def _decide(state: State, connection: Connection, request: Message, now_s: float) -> Channel:
@@ -87,6 +97,8 @@ def _decide(state: State, connection: Connection, request: Message, now_s: float
     ordered = state.levers.error(connection.id, connection.client, request.topic, request.event)
     if ordered is not None:
         raise _Refused(ordered)
+    if state.terminating:
+        raise _Refused("RealtimeRestarting: Realtime is restarting, please standby")
     if request.topic == TOPIC_PREFIX:
         raise _Refused("TopicNameRequired: You must provide a topic name")
     if not isinstance(payload, dict):
@@ -97,10 +109,13 @@ def _decide(state: State, connection: Connection, request: Message, now_s: float
     private = isinstance(config, dict) and _flexible_bool(config.get("private"))
     if state.config.private_only and not private:
         raise _Refused("PrivateOnly: This project only allows private channels")
-    if len(connection.channels) >= state.config.channels_per_client_max:
-        raise _Refused("ChannelRateLimitReached: Too many channels")
+    too_many = quota.at_join(state, connection, now_s)
+    if too_many is not None:
+        raise _Refused(*too_many)
     token = _token(payload, connection.token)
     channel = _channel(state, connection, request, token, _claims(state, token, now_s))
+    if state.config.suspended:
+        raise _Refused("RealtimeDisabledForTenant: Realtime disabled for this tenant")
     if private:
         channel.access = _access(state, channel)
     _check_replay(channel, _section(config, "broadcast"))

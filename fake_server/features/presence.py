@@ -9,6 +9,7 @@ from typing import Any
 
 from fake_server.core.state import Channel, State
 from fake_server.elixir import external_size, sorted_keys
+from fake_server.features import quota
 from harness.protocol import PRESENCE_DIFF, PRESENCE_STATE, Message
 
 _TOO_MANY_CALLS = "Client presence rate limit exceeded"
@@ -32,10 +33,10 @@ def handle(state: State, channel: Channel, request: Message, now_s: float) -> No
         _act(state, channel, request, now_s)
 
 
-def sync(state: State, channel: Channel) -> None:
+def sync(state: State, channel: Channel, now_s: float) -> None:
     """Tell a channel that has just joined who is here, if it asked and may know (§5.2)."""
     readable = channel.access is None or channel.access.presence_read
-    if channel.presence.enabled and readable:
+    if channel.presence.enabled and readable and quota.may_use_presence(state, channel, now_s):
         metas: Metas = {}
         for member in state.rooms[channel.room].values():
             if member.presence.meta is not None:
@@ -78,7 +79,7 @@ def _track(state: State, channel: Channel, request: Message, now_s: float) -> No
         _reply(state, channel, request, "ok", {})
     elif external_size(tracked) > state.config.payload_kb_max * 1000 + 500:
         state.end(channel, _TOO_LARGE)
-    else:
+    elif quota.may_use_presence(state, channel, now_s):
         channel.presence.enabled, channel.presence.payload_text = True, text
         _reply(state, channel, request, "ok", {})
         _replace(state, channel, sorted_keys(tracked), now_s)
@@ -106,6 +107,8 @@ def _tell(state: State, source: Channel, joins: Metas, leaves: Metas) -> None:
     frames: dict[str, str | bytes] = {}
     for member in state.rooms.get(source.room, {}).values():
         readable = member.access is None or member.access.presence_read
+        if readable:
+            state.limits.presence.add(state.now_s)
         if readable and member.presence.routed:
             state.push(member, PRESENCE_DIFF, diff)
         elif readable:

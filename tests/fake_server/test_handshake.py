@@ -7,6 +7,7 @@ import pytest
 from fake_server import ServerConfig
 from fake_server.handshake import Admission, Refusal, Upgrade, admit
 from fake_server.levers import HttpRefusal, Kind, Levers, Switch
+from fake_server.limits import Limits
 from fake_server.tokens import sign
 from harness.protocol import V1, V2
 
@@ -19,7 +20,7 @@ BARE = "/socket/websocket"
 
 def ask(target: str, host: str = "127.0.0.1:4000", levers: Levers | None = None) -> Admission:
     headers = {"host": host, "connection": "keep-alive, Upgrade"}
-    return admit(Upgrade.of(target, headers), CONFIG, levers or Levers(), NOW_S)
+    return admit(Upgrade.of(target, headers), CONFIG, levers or Levers(), Limits(), NOW_S)
 
 
 def refusal(target: str, host: str = "127.0.0.1:4000", levers: Levers | None = None) -> Refusal:
@@ -71,7 +72,7 @@ def test_a_refusal_by_lever_names_the_client_and_comes_before_every_check() -> N
 def test_a_request_without_an_upgrade_is_a_bad_request() -> None:
     upgrade = Upgrade.of(f"{GATEWAY}?apikey={KEY}", {"connection": "close"})
     with pytest.raises(Refusal) as refused:
-        admit(upgrade, CONFIG, Levers(), NOW_S)
+        admit(upgrade, CONFIG, Levers(), Limits(), NOW_S)
     assert refused.value.body == "'connection' header must contain 'upgrade', got [\"close\"]"
 
 
