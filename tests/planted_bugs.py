@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from random import Random
+from typing import Any
 
 from harness.clients.manager import Manager
 from harness.manager import (
@@ -101,6 +102,20 @@ class BoastfulChannel(ChannelCore):
 
     def _write(self, message: Outgoing) -> None:
         self._outlet.settle((message, SendResult("acked")))
+
+
+class SwallowingChannel(ChannelCore):
+    """Loses messages on a connection that never breaks, while it is slow."""
+
+    def received(self, event: str, payload: Any) -> None:
+        if not 12 <= payload["id"] <= 44:
+            super().received(event, payload)
+
+
+class SwallowsMessages(ConnectionCore):
+    """The same in a connection."""
+
+    channel_type = SwallowingChannel
 
 
 class NoRejoin(ConnectionCore):

@@ -54,6 +54,7 @@ TIMED_OUT = Scenario(
     faults=[Fault("late_joins", after_s=2, for_s=20, delay_s=15)],
     calls=[call(4, "subscribe", topic="other"), call(14.2, "leave", topic="other")],
 )
+SLOW = Scenario(faults=[Fault("slow_network", after_s=5, for_s=15, latency_s=2.0)])
 REVOLVING_DOOR = Scenario(
     faults=[Fault("accept_then_close", after_s=3, for_s=60, code=1011)], recovery_within_s=45
 )
@@ -69,6 +70,7 @@ PLANTED = [
     Planted("counter reset", bugs.with_core(bugs.CounterResetAtHandshake), REVOLVING_DOOR, "storm"),
     Planted("zombie", bugs.with_core(bugs.UnsubscribeLeavesZombie), CHANGED_MIND, "resubscription"),
     Planted("no leave", bugs.with_core(bugs.NoLeaveOnTimeout), TIMED_OUT, "resubscription"),
+    Planted("swallows", bugs.with_core(bugs.SwallowsMessages), SLOW, "delivery"),
     Planted("sends lie", bugs.with_core(bugs.SendsLie), RESET, "acknowledgement"),
 ]
 

@@ -1,9 +1,10 @@
 """Delivery: each message of the source reaches each client that is owed it, once and in order.
 
 Supabase offers no replay (`protocol.md`), so a message published between the first fault and a
-client's own recovery may be lost: that is *indefinite*, counted, and no reproach. Two spans owe
-every message, and there a loss is *definite*: from a channel's first join to the first fault, and
-from its recovery to the end. Duplicates and inversions are never excused (ONCE and ORDER of
+client's own recovery may be lost: that is *indefinite*, counted, and no reproach. A loss is
+*definite* from a channel's first join to the first fault, from its recovery to the end, and
+whenever a later message came by the very join that the lost one was published to: a stream that was
+not broken loses nothing. Duplicates and inversions are never excused (ONCE and ORDER of
 `failures.md` §0.4).
 """
 
@@ -11,15 +12,15 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harness.checkers.course import Course, course
 from harness.checkers.remembered import remembered
 from harness.checkers.spans import Span, Spans, claimed, wanted
-from harness.checkers.traffic import Channel, Traffic, traffic
+from harness.checkers.traffic import Channel, Receipt, Traffic, traffic
 from harness.checkers.words import count, examples
 from harness.history import History
 from harness.verdict import Outcome, Sli, Verdict
@@ -47,6 +48,7 @@ class Findings:
     """What became of the messages, over all channels."""
 
     lost_before: list[Case] = field(default_factory=list)
+    lost_unbroken: list[Case] = field(default_factory=list)
     lost_after: list[Case] = field(default_factory=list)
     excused: list[Case] = field(default_factory=list)
     duplicated: list[Case] = field(default_factory=list)
@@ -61,6 +63,7 @@ def delivery(history: History) -> Verdict:
     found = findings(history)
     reproaches = {
         "lost before the first fault": found.lost_before,
+        "lost on a connection that never broke": found.lost_unbroken,
         "lost after recovery": found.lost_after,
         "received twice": found.duplicated,
         "received out of order": found.reordered,
@@ -88,14 +91,25 @@ def findings(history: History) -> Findings:
     seen = traffic(history)
     run = course(history)
     wants, claims = wanted(history), claimed(history)
+    breaks = _breaks(history)
     found = Findings()
     for channel in dict.fromkeys([*wants, *seen.receipts]):
         _check_receipts(channel, seen, found)
         for span in wants.get(channel, ()):
             owed = _owed(channel, span, seen, claims, run, history.header.grace_s)
             if owed:
-                _check_losses(channel, owed, seen, run, found)
+                broke_s = breaks.get(channel, [])
+                _check_losses(channel, owed, seen, run, broke_s, found)
     return found
+
+
+def _breaks(history: History) -> Mapping[Channel, list[float]]:
+    """When the server joined or ended each channel: a stretch without is one unbroken stream."""
+    breaks: dict[Channel, list[float]] = defaultdict(list)
+    for op in history.ops:
+        if op.process == "server" and op.f in ("join", "leave"):
+            breaks[str(op.value.get("client")), str(op.value.get("topic"))].append(op.time_s)
+    return breaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +122,8 @@ class _Owed:
     """Certain to come: nothing had gone wrong yet."""
     after: Span
     """Certain to come: the channel had recovered from all that went wrong."""
+    grace: Span
+    """Just recovered: the scenario excuses what is lost here."""
 
 
 def _owed(
@@ -123,6 +139,7 @@ def _owed(
         covered=Span(covered_s, until_s),
         before=Span(covered_s, min(run.first_fault_s - IN_FLIGHT_S, until_s)),
         after=Span(recovered_s, until_s),
+        grace=Span(recovered_s - grace_s, recovered_s),
     )
 
 
@@ -154,9 +171,15 @@ def _check_receipts(channel: Channel, seen: Traffic, found: Findings) -> None:
 
 
 def _check_losses(
-    channel: Channel, owed: _Owed, seen: Traffic, run: Course, found: Findings
+    channel: Channel,
+    owed: _Owed,
+    seen: Traffic,
+    run: Course,
+    broke_s: Sequence[float],
+    found: Findings,
 ) -> None:
     had = {receipt.id: None for receipt in seen.of(channel)}
+    in_order = sorted(seen.of(channel), key=lambda receipt: receipt.id)
     highest = max(had, default=-1)
     settled_s = run.end_s - SETTLE_S
     published = seen.published.get(channel[1], {})
@@ -173,8 +196,26 @@ def _check_losses(
             found.lost_before.append(case)
         elif certain and _inside(owed.after, time_s):
             found.lost_after.append(case)
+        elif _inside(owed.grace, time_s):
+            found.excused.append(case)
+        elif broke_s and _is_unbroken(id, time_s, in_order, broke_s):
+            found.lost_unbroken.append(case)
         else:
             found.excused.append(case)
+
+
+def _is_unbroken(
+    id: int, published_s: float, in_order: Sequence[Receipt], broke_s: Sequence[float]
+) -> bool:
+    """Whether a later message came by the very join that this one was published to.
+
+    TCP keeps order and Phoenix keeps it, too: whatever a fault did, this one came as well, and the
+    client lost it.
+    """
+    later = bisect_right(in_order, id, key=lambda receipt: receipt.id)
+    if later == len(in_order):
+        return False
+    return bisect_right(broke_s, published_s) == bisect_right(broke_s, in_order[later].time_s)
 
 
 def _number(span: Span, times_s: Sequence[float]) -> int:
@@ -202,7 +243,8 @@ def _evidence(cases: Sequence[Case]) -> dict[str, Any]:
 
 
 def _slis(found: Findings) -> dict[str, Sli]:
-    lost = len(found.lost_before) + len(found.lost_after) + len(found.excused)
+    surely = len(found.lost_before) + len(found.lost_unbroken) + len(found.lost_after)
+    lost = surely + len(found.excused)
     latencies_s = sorted(found.latencies_s)
     return {
         "lost": Sli(value=lost, unit="messages"),

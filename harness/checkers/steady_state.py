@@ -10,12 +10,16 @@ from harness.checkers.words import count, examples, listed
 from harness.history import History
 from harness.verdict import Outcome, Verdict
 
+_FIRST_CALLS = ("open", "subscribe")
+
 
 def steady_state(history: History) -> Verdict:
     """Each channel wanted before the first fault joined, received something, and lost nothing."""
     until_s = course(history).first_fault_s
     seen, claims = traffic(history), claimed(history)
     channels = [channel for channel, spans in wanted(history).items() if spans[0].from_s < until_s]
+    if failed := _first_failure(history, until_s):
+        return _unhealthy(failed, channels)
     if not channels:
         return _unhealthy("no client wanted a channel before the first fault", [])
     not_joined = [
@@ -38,6 +42,17 @@ def steady_state(history: History) -> Verdict:
         f"{count(len(channels), 'channel')} joined and received before anything went wrong",
         {"channels": len(channels)},
     )
+
+
+def _first_failure(history: History, until_s: float) -> str | None:
+    """The first call to connect or subscribe that did not succeed, in the client's own words."""
+    calls = {op.id: op for op in history.ops if op.f in _FIRST_CALLS and op.time_s < until_s}
+    for op in calls.values():
+        if op.type == "invoke":
+            return f"{op.process} never answered {op.f!r}"
+        if op.type != "ok":
+            return f"{op.process} failed to {op.f}: {op.error or 'without a reason'}"
+    return None
 
 
 def _heard(channel: Channel, seen: Traffic, until_s: float) -> bool:

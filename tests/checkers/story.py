@@ -181,4 +181,5 @@ def _second_life(
     story.disconnect(client, fault_s, conn).leaves(client, fault_s, conn, by="disconnect")
     story.lost(client, fault_s + 0.01)
     story.handshake(client, back_s - 0.2, next_conn)
-    story.joins(client, back_s - 0.1, next_conn).joined(client, back_s - 0.05)
+    # What is published from here on is owed by the new join.
+    story.joins(client, back_s + 0.001, next_conn).joined(client, back_s + 0.005)

@@ -44,7 +44,8 @@ def test_without_faults_every_loss_counts() -> None:
         (18, Outcome.INVALID),  # 9.0 s: the last that had a second to arrive
         (19, Outcome.VALID),  # 9.5 s: it may have been on its way
         (20, Outcome.VALID),  # 10.0 s: as the fault strikes
-        (45, Outcome.VALID),  # 22.5 s: the receipt by which recovery shows; now it shows later
+        (44, Outcome.VALID),  # 22.0 s: just before the server joined the channel again
+        (45, Outcome.INVALID),  # 22.5 s: the new join brought later ones, so it brought this one
         (46, Outcome.INVALID),  # 23.0 s: after recovery
     ],
 )
@@ -238,3 +239,16 @@ def test_no_spoilt_receipt_after_recovery_goes_unnoticed(
     ops = list(history.ops)
     spoil(ops, index, other)
     assert delivery(replace(history, ops=tuple(ops))).outcome is Outcome.INVALID
+
+
+def test_a_slow_stream_that_was_never_broken_loses_nothing() -> None:
+    """TCP keeps order: later messages by the same join prove that the earlier ones came, too."""
+    story = Story().wants("client-0").handshake("client-0", 0.1).joins("client-0", 0.2)
+    story.joined("client-0", 0.3).fault("slow_network", 10.0, 20.0)
+    for id in range(1, 60):
+        story.source(id * 0.5, id)
+        if not 24 <= id <= 30:
+            story.received("client-0", id * 0.5 + (2.0 if 20 <= id < 40 else 0.1), id)
+    verdict = delivery(story.ends(40.0).history())
+    assert verdict.outcome is Outcome.INVALID
+    assert "7 messages lost on a connection that never broke" in verdict.reason
