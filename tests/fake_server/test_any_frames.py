@@ -9,14 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_server import ServerConfig
+from fake_server.authorization import MessagePolicy
 from fake_server.core.effects import Block, Effect, Send, Truth
 from fake_server.handshake import Admission
 from fake_server.node import Node
 from fake_server.tokens import sign
 from harness.protocol import V1, V2
 
+OPEN = (MessagePolicy(name="all", command="select", role=None, topic="a%"),)
 NOW_S = 1_800_000_000.0
-CONFIG = ServerConfig(channels_per_client_max=2)
+CONFIG = ServerConfig(channels_per_client_max=2, message_policies=OPEN)
 GOOD = sign({"role": "anon", "exp": NOW_S + 50, "jti": "t"}, CONFIG.jwt_secret)
 
 anything = st.recursive(
@@ -31,13 +33,17 @@ configs = st.fixed_dictionaries(
         "broadcast": flags | anything,
         "presence": st.just({"enabled": True}) | anything,
         "postgres_changes": st.lists(anything, max_size=2) | anything,
-        "private": anything,
+        "private": st.booleans() | anything,
     },
 )
 tokens = st.sampled_from([GOOD, "junk", None, "sb_x"]) | anything
 payloads = (
     st.fixed_dictionaries({}, optional={"config": configs | anything, "access_token": tokens})
     | st.fixed_dictionaries({"event": st.text(max_size=3), "payload": anything})
+    | st.fixed_dictionaries(
+        {"event": st.sampled_from(["track", "TRACK", "untrack"]) | anything},
+        optional={"payload": anything},
+    )
     | anything
 )
 topics = st.sampled_from(["realtime:a", "realtime:a:b", "realtime:", "phoenix", "x"]) | anything
