@@ -1,0 +1,1 @@
+"""The recordings of real servers, and the command that replays them."""
