@@ -119,6 +119,13 @@ def test_an_octet_key_is_used_when_it_is_named_and_else_the_secret() -> None:
         verify(jwt.encode(GOOD, SECRET, "HS256", {"kid": "k1"}), SECRET, NOW_S, keys)
 
 
+def test_of_two_keys_with_one_id_the_first_counts() -> None:
+    second = {"kty": "oct", "k": "AAAA", "kid": "k1"}
+    keys = KeySet.of({"keys": [{"kty": "oct", "k": OCT, "kid": "k1"}, second]})
+    token = jwt.encode(GOOD, OCT_SECRET, "HS256", {"kid": "k1"})
+    assert verify(token, SECRET, NOW_S, keys).sub == "alice"
+
+
 @pytest.mark.parametrize(
     ("document", "said"),
     [
