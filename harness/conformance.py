@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.clients.contract import Client, Maker
 from harness.history import Op
+from harness.process import words
 from harness.worlds.world import Env, World
 
 CALL_WITHIN_S = 15.0
@@ -81,8 +82,11 @@ class _Check:
         except TimeoutError:
             self.problems.append(f"invoke({f}) gave no answer within {CALL_WITHIN_S:g} s")
         except Exception as error:
-            self.problems.append(f"invoke({f}) raised {type(error).__name__}: {error}")
+            self.problems.append(f"invoke({f}) raised {words(error)}")
         else:
+            if not isinstance(done, Op):
+                self.problems.append(f"invoke({f}) returned a {type(done).__name__}, not an Op")
+                return None
             same = replace(done, type=op.type, error=op.error) == op
             self._expect(same, f"invoke({f}) must return the same op, only type and error changed")
             self._expect(
@@ -133,7 +137,7 @@ class _Check:
                 async with asyncio.timeout(CALL_WITHIN_S):
                     await self._client.close()
             except Exception as error:
-                self.problems.append(f"the {time} close() raised {type(error).__name__}: {error}")
+                self.problems.append(f"the {time} close() raised {words(error)}")
         await asyncio.sleep(HEAR_WITHIN_S)
         gone = sum(f == "disconnect" for f, _ in self._truth)
         came = sum(f == "handshake" for f, _ in self._truth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,17 +19,41 @@ class Act:
     fault: Fault
 
 
+CALLS: Mapping[str, tuple[str, ...]] = {
+    "subscribe": ("topic",),
+    "leave": ("topic",),
+    "broadcast": ("topic", "id"),
+    "set_token": ("token_id",),
+}
+"""What an application may call, and what each call must say."""
+
+
+class BadCall(ValueError):
+    """A call that no client could be asked to make: names it, the rule and the known ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """The application calls its client `at_s` after the steady state.
 
-    `f` is an op of the client contract: subscribe, leave, broadcast or set_token.
+    `f` is an op of the client contract, one of `CALLS`. Raises `BadCall`.
     """
 
     at_s: float
     f: str
     process: str = "client-0"
     value: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.f not in CALLS:
+            raise BadCall(f"unknown call {self.f!r}; known: {', '.join(CALLS)}")
+        if not 0 <= self.at_s < math.inf:
+            raise BadCall(f"call {self.f!r}: at_s={self.at_s} is no moment; say 0 or more")
+        if tuple(sorted(self.value)) != tuple(sorted(CALLS[self.f])):
+            raise BadCall(
+                f"call {self.f!r} says {', '.join(self.value) or 'nothing'}; "
+                f"it must say: {', '.join(CALLS[self.f])}"
+            )
 
 
 def call(at_s: float, f: str, *, process: str = "client-0", **value: Any) -> Call:

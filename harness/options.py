@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harness.clients.registry import load_client
 from harness.entropy import parse_seed
+from harness.scenario import WORLDS
 
-WORLDS = ("sim", "wire")
 DEFAULT_CLIENT = "manager"
 SEEDS_MAX = 100_000
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from harness.clients.contract import Client
-from harness.history import Op
+from harness.history import Op, Type
 from harness.recorder import Recorder
 from harness.redact import redact
 from harness.worlds.world import Env
@@ -58,24 +58,40 @@ class Process:
         """Close the client, whatever it thinks of that."""
         for task in list(self._outstanding):
             task.cancel()
-        with suppress(Exception):
-            async with asyncio.timeout(CLOSE_WITHIN_S):
-                await self._client.close()
+        closing = asyncio.create_task(self._close())
+        await asyncio.wait([closing], timeout=CLOSE_WITHIN_S)
+        closing.cancel()
+
+    async def _close(self) -> None:
+        with suppress(Exception, SystemExit):
+            await self._client.close()
 
     async def _open(self) -> Op:
         await self._client.open(self._env.url(self.name), self.name)
         return Op(process=self.name, type="ok", f="open")
 
     async def _complete(self, op: Op, call: Callable[[], Awaitable[Op]]) -> None:
+        answering = asyncio.ensure_future(_answer(call))
         try:
-            async with asyncio.timeout(CALL_WITHIN_S):
-                done = await call()
-        except TimeoutError:
-            self._recorder.complete(op, "info", f"no answer within {CALL_WITHIN_S:g} s")
-        except Exception as error:
-            self._recorder.complete(op, "info", words(error))
+            # Not `asyncio.timeout`: a client may ignore its cancellation.
+            answered, _ = await asyncio.wait([answering], timeout=CALL_WITHIN_S)
+        finally:
+            answering.cancel()
+        if answered:
+            self._recorder.complete(op, *answering.result())
         else:
-            self._recorder.complete(op, done.type, done.error)
+            self._recorder.complete(op, "info", f"no answer within {CALL_WITHIN_S:g} s")
+
+
+async def _answer(call: Callable[[], Awaitable[Op]]) -> tuple[Type, str | None]:
+    """How a call ended. A crash of the client, even an exit, is its answer and not our end."""
+    try:
+        done = await call()
+    except (Exception, SystemExit) as error:
+        return "info", words(error)
+    if not isinstance(done, Op):
+        return "info", f"the client returned a {type(done).__name__}, not an Op"
+    return done.type, done.error
 
 
 def words(error: BaseException) -> str:

@@ -14,6 +14,9 @@ from harness.store import HistoryWriter
 SECRET_KEYS = frozenset({"token"})
 """Keys of an op's value that reach the client, but never the history."""
 
+SHORT_WORD = 16
+"""Text up to this length is no credential, and most text is: topics, senders, codes."""
+
 TICK_S = 1e-6
 """In virtual time many things happen at one instant. Ops stand at least this far apart, so that
 "before" means the same by time as by order."""
@@ -47,7 +50,7 @@ class Recorder:
         stamped = replace(
             op,
             time_s=self._last_s,
-            value={key: value for key, value in op.value.items() if key not in SECRET_KEYS},
+            value={key: _clean(value) for key, value in op.value.items() if key not in SECRET_KEYS},
             error=redact(op.error) if op.error else None,
         )
         if not self._ended:
@@ -61,10 +64,7 @@ class Recorder:
         self.record(Op(process=process, type="info", f=f, value=value))
 
     def event(self, op: Op) -> None:
-        """A client's event; its reason may quote what should not be quoted."""
-        reason = op.value.get("reason")
-        if isinstance(reason, str):
-            op = replace(op, value={**op.value, "reason": redact(reason)})
+        """A client's event."""
         self.record(op)
 
     def invoke(self, process: str, f: str, value: Mapping[str, Any]) -> Op:
@@ -96,3 +96,9 @@ class Recorder:
         number = op.value.get("id")
         if isinstance(number, int):
             self._heard[key] = max(self._heard.get(key, -1), number)
+
+
+def _clean(value: Any) -> Any:
+    """A value without credentials; numbers, short words and lists of ours are left as they are."""
+    long = isinstance(value, str) and len(value) > SHORT_WORD
+    return redact(value) if long else value

@@ -12,7 +12,7 @@ TEXT_LENGTH_MAX = 500
 """An error text longer than this is cut, visibly."""
 
 
-def redact(text: str) -> str:
+def redact(text: str, length_max: int = TEXT_LENGTH_MAX) -> str:
     """The text without JWTs, Supabase keys and named credentials, cut to a bound."""
     for pattern, replacement in (
         (_JWT, "[token]"),
@@ -20,4 +20,4 @@ def redact(text: str) -> str:
         (_NAMED, r"\1\2[redacted]"),
     ):
         text = pattern.sub(replacement, text)
-    return text if len(text) <= TEXT_LENGTH_MAX else text[:TEXT_LENGTH_MAX] + " … (cut)"
+    return text if len(text) <= length_max else text[:length_max] + " … (cut)"

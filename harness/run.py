@@ -26,6 +26,7 @@ from harness.store import Cell, HistoryFull, HistoryWriter, Store
 from harness.verdict import Judgement, Outcome, Verdict
 from harness.worlds.world import Env, World, WorldFailed
 
+TRACE_CHARS = 400
 HEAL_WITHIN_S = 30.0
 WATCH_EVERY_S = 0.25
 """How often the runner looks whether every client has recovered."""
@@ -109,7 +110,7 @@ def versions(client_version: str) -> dict[str, str]:
 
 
 def _only(outcome: Outcome, reason: str, trace: str | None = None) -> Judgement:
-    evidence = {"traceback": redact(trace[-400:])} if trace else {}
+    evidence = {"traceback": redact(trace, len(trace))[-TRACE_CHARS:]} if trace else {}
     return Judgement({"run": Verdict(outcome, redact(reason), evidence)})
 
 

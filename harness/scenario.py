@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.checkers import Checker
 from harness.generator import Call, calm_s
 from harness.history import Header
-from harness.nemesis import Fault, check_fault
+from harness.nemesis import Fault, check_schedule
 from harness.workloads import Broadcast
 
 CONNECT_WITHIN_S = 15.0
 """How long the first connects and joins of a run may take."""
+
+
+WORLDS = ("sim", "wire")
+
+
+class BadScenario(ValueError):
+    """A story that could not be told: names the value, the rule and the mend."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +28,8 @@ class Scenario:
     """One failure story, the same in every world.
 
     Every checker of `harness.checkers.CHECKERS` judges it; `checkers` adds the story's own. All
-    times are seconds; `after_s` of faults and calls counts from the steady state. Raises `BadFault`
-    for a fault that could not strike.
+    times are seconds; `after_s` of faults and calls counts from the steady state. Raises
+    `BadFault` or `BadScenario` for what could not be told.
     """
 
     faults: Sequence[Fault] = ()
@@ -34,13 +42,22 @@ class Scenario:
     grace_s: float = 0.0
     settle_s: float = 6.0
     """How long the traffic goes on after recovery, to see whether it lasts."""
-    worlds: tuple[str, ...] = ("sim", "wire")
+    worlds: tuple[str, ...] = WORLDS
     """Where it can be told; elsewhere it is *not applicable*."""
     checkers: Mapping[str, Checker] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for fault in self.faults:
-            check_fault(fault)
+        check_schedule(self.faults)
+        names = self.workload.names()
+        for call in self.calls:
+            if call.process not in names:
+                raise BadScenario(f"call by {call.process!r}; the clients are: {listed(names)}")
+        for world in self.worlds:
+            if world not in WORLDS:
+                raise BadScenario(f"unknown world {world!r}; known: {', '.join(WORLDS)}")
+        for name in ("recovery_within_s", "detect_within_s", "settle_s"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise BadScenario(f"{name}={getattr(self, name)!r} is no duration; say more than 0")
 
     @property
     def calm_s(self) -> float:
@@ -64,3 +81,9 @@ class Scenario:
             detect_within_s=self.detect_within_s,
             grace_s=self.grace_s,
         )
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -15,6 +15,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +26,8 @@ from harness.verdict import Judgement, Outcome, Sli, Verdict
 RUN_SCHEMA = "squall.run/1"
 VERDICT_SCHEMA = "squall.verdict/1"
 SLIS_SCHEMA = "squall.slis/1"
+
+CELL_FILES = ("history.jsonl", "verdict.json", "slis.json")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")
 
@@ -102,7 +105,12 @@ class Store:
         self.folder = folder
 
     def write_run(self, info: RunInfo) -> None:
-        """Write the plan. Called before the first storm, so that what is missing can be counted."""
+        """Write the plan. Called before the first storm, so that what is missing can be counted.
+
+        What an earlier run left for these cells is removed: a verdict of yesterday must not open
+        today's gate. Raises `BadRun` for a folder that holds something, but no run.
+        """
+        self._clear(info.planned)
         _write_json(self.folder / "run.json", {"schema": RUN_SCHEMA, **asdict(info)})
 
     def read_run(self) -> RunInfo:
@@ -125,9 +133,9 @@ class Store:
         folder = self._folder(cell)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "verdict.json").unlink(missing_ok=True)
-        return HistoryWriter(
-            (folder / "history.jsonl").open("w", encoding="utf-8", errors=SURROGATES), header
-        )
+        # Line by line, so that a run that is killed keeps what it had.
+        file = (folder / "history.jsonl").open("w", 1, encoding="utf-8", errors=SURROGATES)
+        return HistoryWriter(file, header)
 
     def read_history(self, cell: Cell) -> History:
         """Read a cell's history. Raises `BadRun` (there is none) or `MalformedHistory`."""
@@ -172,6 +180,17 @@ class Store:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadRun(f"{path}: {error!r}") from None
         return Result(cell, Judgement(checkers), fields.get("replay", ""))
+
+    def _clear(self, planned: Iterable[Cell]) -> None:
+        folder = self.folder
+        if folder.exists() and any(folder.iterdir()) and not (folder / "run.json").exists():
+            raise BadRun(f"{folder}: holds files, but no run: name a new folder, or an old run's")
+        with suppress(BadRun):
+            planned = (*self.read_run().planned, *planned)
+        for cell in planned:
+            for name in CELL_FILES:
+                (self._folder(cell) / name).unlink(missing_ok=True)
+        (folder / "run.json").unlink(missing_ok=True)
 
     def _folder(self, cell: Cell) -> Path:
         for part in (cell.scenario, cell.client, cell.world, str(cell.seed)):

@@ -6,7 +6,7 @@ nemesis two sets of levers, `Network` and `Server`; `FAULTS` says how each name 
 
 from harness.nemesis.fault import BadFault, Fault
 from harness.nemesis.levers import CannotExpress, Heal, Levers, Network, Server
-from harness.nemesis.registry import FAULTS, check_fault, strike
+from harness.nemesis.registry import FAULTS, check_fault, check_schedule, strike
 
 __all__ = [
     "FAULTS",
@@ -18,5 +18,6 @@ __all__ = [
     "Network",
     "Server",
     "check_fault",
+    "check_schedule",
     "strike",
 ]

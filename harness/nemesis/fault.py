@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,11 +29,9 @@ class Fault:
     def __init__(
         self, name: str, *, after_s: float, for_s: float | None = None, **parameters: Any
     ) -> None:
-        if after_s < 0:
-            raise BadFault(
-                f"fault {name!r}: after_s={after_s} lies before the start; say 0 or more"
-            )
-        if for_s is not None and for_s <= 0:
+        if not 0 <= after_s < math.inf:
+            raise BadFault(f"fault {name!r}: after_s={after_s} is no moment; say 0 or more")
+        if for_s is not None and not 0 < for_s < math.inf:
             raise BadFault(f"fault {name!r}: for_s={for_s} is no duration; say more than 0")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "after_s", after_s)

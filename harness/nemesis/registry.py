@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Mapping
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, get_args, get_type_hints
 
 from harness.nemesis import network, server
 from harness.nemesis.fault import BadFault, Fault
@@ -32,18 +33,45 @@ def check_fault(fault: Fault) -> None:
     injector = FAULTS.get(fault.name)
     if injector is None:
         raise BadFault(f"unknown fault {fault.name!r}; known: {', '.join(sorted(FAULTS))}")
-    known = [name for name in inspect.signature(injector).parameters if name != "levers"]
-    for name in fault.parameters:
-        if name not in known:
-            has = ", ".join(known) or "none"
-            raise BadFault(f"fault {fault.name!r} has no parameter {name!r}; it has: {has}")
-    lasts = "Heal" in str(inspect.signature(injector).return_annotation)
+    hints = get_type_hints(injector)
+    lasts = hints.pop("return") is not type(None)
+    del hints["levers"]
+    for name, value in fault.parameters.items():
+        _check_parameter(fault, name, value, hints)
     if lasts and fault.for_s is None:
         raise BadFault(f"fault {fault.name!r} lasts: say for how long, as for_s=20")
     if not lasts and fault.for_s is not None:
         raise BadFault(f"fault {fault.name!r} happens once and is never healed: leave for_s out")
 
 
+def check_schedule(faults: Iterable[Fault]) -> None:
+    """Refuse faults that cannot strike, alone or together. Raises `BadFault`.
+
+    Two of one name must not overlap: the first heal would take back both.
+    """
+    ends_s: dict[str, float] = {}
+    for fault in sorted(faults, key=lambda one: one.after_s):
+        check_fault(fault)
+        if fault.after_s <= ends_s.get(fault.name, -1.0):
+            raise BadFault(
+                f"{fault!r} begins before the {fault.name!r} in front of it is over; make them one"
+            )
+        ends_s[fault.name] = fault.ends_s
+
+
 async def strike(fault: Fault, levers: Levers) -> Heal | None:
     """Make the fault happen; returns how to take it back, if it can be. Raises `CannotExpress`."""
     return await FAULTS[fault.name](levers, **fault.parameters)
+
+
+def _check_parameter(fault: Fault, name: str, value: Any, hints: Mapping[str, Any]) -> None:
+    if name not in hints:
+        has = ", ".join(hints) or "none"
+        raise BadFault(f"fault {fault.name!r} has no parameter {name!r}; it has: {has}")
+    kinds = get_args(hints[name]) or (hints[name],)
+    if value is None and type(None) in kinds:
+        return
+    wanted = "a whole number" if int in kinds else "a number"
+    numbers = int if int in kinds else int | float
+    if not isinstance(value, numbers) or isinstance(value, bool) or not 0 <= value < math.inf:
+        raise BadFault(f"fault {fault.name!r}: {name}={value!r} is not {wanted} from 0 on")

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+CLIENTS_MAX = 10_000
+PERIOD_S_MIN = 0.001
+
+
+class BadWorkload(ValueError):
+    """Traffic that cannot be made: names the value, the rule and the mend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,7 +19,7 @@ class Broadcast:
 
     The source publishes from the server's own side, as a REST call would, so what a client misses
     was lost between the server and the client. Its numbers rise by one for each topic. Events are
-    named `n`; a payload is `{"id": number, "sender": name}`.
+    named `n`; a payload is `{"id": number, "sender": name}`. Raises `BadWorkload`.
     """
 
     clients: int = 1
@@ -24,6 +32,18 @@ class Broadcast:
     """Seconds between two broadcasts of one client; None: the clients only listen."""
     fault_period_s: float | None = None
     """Seconds between two messages of the source while faults go on; None: `period_s`."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.clients <= CLIENTS_MAX:
+            raise BadWorkload(f"clients={self.clients!r}: say 1 to {CLIENTS_MAX}")
+        if not self.topics or len(dict.fromkeys(self.topics)) < len(self.topics):
+            raise BadWorkload(f"topics={self.topics!r}: name at least one, and each once")
+        for name in ("period_s", "sends_every_s", "fault_period_s"):
+            value = getattr(self, name)
+            if value is None and name != "period_s":
+                continue
+            if not PERIOD_S_MIN <= value < math.inf:
+                raise BadWorkload(f"{name}={value!r} is no period; say {PERIOD_S_MIN:g} s or more")
 
     def names(self) -> tuple[str, ...]:
         """The client processes."""
