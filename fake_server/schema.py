@@ -1,0 +1,427 @@
+"""The schema file: a project's tenant, users, tables, policies and rows, read from TOML.
+
+`docs/schema.md` describes it. Whatever is wrong with a file is a `SchemaError` that names the line,
+the key and the rule.
+"""
+
+from __future__ import annotations
+
+import random
+import tomllib
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime, time
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fake_server.column_definition import parse_column
+from fake_server.database import (
+    Caller,
+    Column,
+    Database,
+    DatabaseError,
+    Policy,
+    Row,
+    Schema,
+    Table,
+    Tenant,
+    User,
+)
+from fake_server.database.catalog import API_ROLES, COMMANDS, OWNER
+from fake_server.database.expressions import evaluate, is_true, typed_row
+from fake_server.database.messages import messages_table
+from fake_server.database.sql import parse_expression
+from fake_server.toml_lines import line_of
+
+Location = tuple[str | int, ...]
+
+_POLICY_COMMANDS = ("all", *COMMANDS)
+_SECRET_BYTES_MIN = 32
+
+
+class SchemaError(ValueError):
+    """A schema file that cannot be used: where, which key, and the rule that it breaks."""
+
+    def __init__(self, source: str, line: int, key: str, rule: str) -> None:
+        super().__init__(f"{source}, line {line}: {key}: {rule}")
+        self.source = source
+        self.line = line
+        self.key = key
+        self.rule = rule
+
+
+def load(path: str | Path) -> Schema:
+    """Read a schema file. Raises `SchemaError`, and `OSError` for a file that cannot be read."""
+    return loads(Path(path).read_bytes().decode("utf-8", "replace"), str(path))
+
+
+@cache
+def default_schema() -> Schema:
+    """The project that ships with the server: generating courses, job by job."""
+    text = files("fake_server").joinpath("default_schema.toml").read_text("utf-8")
+    return loads(text, "default_schema.toml")
+
+
+def loads(text: str, source: str = "schema") -> Schema:
+    """Read the text of a schema file. Raises `SchemaError`."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = getattr(error, "lineno", None) or _line_in(str(error))
+        raise SchemaError(source, line, "TOML", str(error)) from None
+    node = _Node(document, (), text, source)
+    node.allow("tenants", "users", "tables", "messages")
+    tables = tuple(_table(name, table) for name, table in node.table("tables").tables())
+    messages = node.table("messages")
+    messages.allow("policies")
+    schema = Schema(
+        tables=tables,
+        message_policies=_policies(messages),
+        users=_users(node),
+        tenants=_tenants(node),
+    )
+    _check_references(schema, node)
+    _check_expressions(schema, node)
+    return replace(schema, rows=_rows(schema, node))
+
+
+class _Node:
+    """A TOML table with its place in the file, read by key and type."""
+
+    def __init__(self, values: Mapping[str, Any], at: Location, text: str, source: str) -> None:
+        self.values = values
+        self.at = at
+        self._text = text
+        self._source = source
+
+    def error(self, key: str | int, rule: str, *more: str | int) -> SchemaError:
+        """What is wrong with a key of this table."""
+        path = (*self.at, key, *more)
+        dotted = ".".join(str(part) for part in path)
+        return SchemaError(self._source, line_of(self._text, path), dotted, rule)
+
+    def allow(self, *keys: str) -> None:
+        """Raises `SchemaError` for any other key."""
+        for key in self.values:
+            if key not in keys:
+                raise self.error(key, f"no such key; there are {', '.join(keys)}")
+
+    def get(self, key: str, kind: type, default: Any = None) -> Any:
+        """The value of a key. Raises `SchemaError` for one of another type."""
+        value = self.values.get(key, default)
+        if value is not None and (
+            not isinstance(value, kind) or (kind is int) is not _whole(value)
+        ):
+            raise self.error(key, f"has to be {_KINDS[kind]}, not {_shown(value)}")
+        return value
+
+    def need(self, key: str, kind: type) -> Any:
+        """The same for a key that has to be there."""
+        if key not in self.values:
+            raise self.error(key, "is missing")
+        return self.get(key, kind)
+
+    def one_of(self, key: str, choices: tuple[str, ...], default: str) -> Any:
+        value = self.get(key, str, default)
+        if value not in choices:
+            raise self.error(key, f"{value!r} is none of {', '.join(choices)}")
+        return value
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        """A list of strings; one string stands for a list of one."""
+        value = self.values.get(key, [])
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise self.error(key, f"has to be a list of strings, not {_shown(value)}")
+        return tuple(items)
+
+    def table(self, key: str) -> _Node:
+        """The table under this key; an empty one if there is none."""
+        return self._child(self.get(key, dict, {}), key)
+
+    def tables(self) -> Iterator[tuple[str, _Node]]:
+        """All tables under this one, by name."""
+        for key in self.values:
+            yield key, self.table(key)
+
+    def list(self, key: str) -> Iterator[_Node]:
+        """The tables of an array."""
+        for index, item in enumerate(self.get(key, list, [])):
+            if not isinstance(item, dict):
+                raise self.error(key, f"has to be a table, not {_shown(item)}", index)
+            yield self._child(item, key, index)
+
+    def _child(self, values: Mapping[str, Any], *at: str | int) -> _Node:
+        return _Node(values, (*self.at, *at), self._text, self._source)
+
+    @contextmanager
+    def checking(self, key: str | int, *more: str | int) -> Iterator[None]:
+        """Blame this key for what the database says."""
+        try:
+            yield
+        except DatabaseError as error:
+            details = f" ({error.details})" if error.details else ""
+            raise self.error(key, error.message + details, *more) from None
+
+
+_KINDS = {
+    str: "a string",
+    bool: "true or false",
+    int: "a whole number",
+    dict: "a table",
+    list: "a list",
+}
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _line_in(message: str) -> int:
+    words = message.replace(",", " ").replace(")", " ").split()
+    return int(words[words.index("line") + 1]) if "line" in words else 1
+
+
+# Tenants and users.
+
+
+def _tenants(node: _Node) -> tuple[Tenant, ...]:
+    tenants = tuple(_tenant(name, tenant) for name, tenant in node.table("tenants").tables())
+    if len(tenants) > 1:
+        raise node.error(
+            "tenants", "one server plays one project: give one tenant", tenants[1].name
+        )
+    return tenants
+
+
+def _tenant(name: str, node: _Node) -> Tenant:
+    node.allow("jwt_secret", "jwks", "plan", "limits", "private_only")
+    secret = node.get("jwt_secret", str)
+    if secret is not None and len(secret.encode()) < _SECRET_BYTES_MIN:
+        raise node.error("jwt_secret", f"HS256 needs a secret of {_SECRET_BYTES_MIN} bytes or more")
+    limits = node.table("limits")
+    return Tenant(
+        name=name,
+        jwt_secret=secret,
+        jwks=node.get("jwks", dict),
+        plan=node.get("plan", str),
+        limits={key: limits.get(key, int) for key in limits.values},
+        private_only=node.get("private_only", bool, False),
+    )
+
+
+def _users(node: _Node) -> tuple[User, ...]:
+    users = tuple(_user(user) for user in node.list("users"))
+    for index, user in enumerate(users):
+        earlier = users[:index]
+        if any(user.id == other.id for other in earlier):
+            raise node.error("users", f"two users have the id {user.id}", index, "id")
+        if user.email is not None and any(user.email == other.email for other in earlier):
+            raise node.error("users", f"two users have the email {user.email}", index, "email")
+    return users
+
+
+def _user(node: _Node) -> User:
+    node.allow("id", "email", "password", "role", "app_metadata", "user_metadata")
+    given = node.need("id", str)
+    try:
+        user_id = str(uuid.UUID(given))
+    except ValueError:
+        raise node.error("id", f"{given!r} is no UUID") from None
+    return User(
+        id=user_id,
+        email=node.get("email", str),
+        password=node.get("password", str),
+        role=node.get("role", str, "authenticated"),
+        app_metadata=node.get("app_metadata", dict, {}),
+        user_metadata=node.get("user_metadata", dict, {}),
+    )
+
+
+# Tables.
+
+
+def _table(qualified: str, node: _Node) -> Table:
+    node.allow(
+        "columns",
+        "primary_key",
+        "replica_identity",
+        "published",
+        "rls",
+        "policies",
+        "grants",
+        "rows",
+    )
+    schema, _, name = qualified.rpartition(".")
+    definitions = node.table("columns")
+    if not definitions.values:
+        raise node.error("columns", "a table needs at least one column")
+    columns, primary = _columns(definitions)
+    primary = node.strings("primary_key") or primary
+    for key in primary:
+        if key not in definitions.values:
+            raise node.error("primary_key", f"{key!r} is no column of the table")
+    return Table(
+        schema=schema or "public",
+        name=name,
+        columns=tuple(
+            replace(column, nullable=False) if column.name in primary else column
+            for column in columns
+        ),
+        primary_key=primary,
+        replica_identity=node.one_of("replica_identity", ("default", "full"), "default"),
+        published=node.get("published", bool, False),
+        rls=node.get("rls", bool, False),
+        policies=_policies(node),
+        grants=_grants(node),
+    )
+
+
+def _columns(node: _Node) -> tuple[list[Column], tuple[str, ...]]:
+    """The columns, and those that call themselves primary key."""
+    columns: list[Column] = []
+    primary: list[str] = []
+    for name in node.values:
+        definition = node.get(name, str)
+        with node.checking(name):
+            column, is_primary = parse_column(name, definition)
+        columns.append(column)
+        if is_primary:
+            primary.append(name)
+    return columns, tuple(primary)
+
+
+def _policies(node: _Node) -> tuple[Policy, ...]:
+    return tuple(_policy(item) for item in node.list("policies"))
+
+
+def _policy(node: _Node) -> Policy:
+    node.allow("name", "for", "to", "using", "check")
+    for clause in ("using", "check"):
+        if clause in node.values:
+            with node.checking(clause):
+                parse_expression(node.get(clause, str))
+    command = node.one_of("for", _POLICY_COMMANDS, "all")
+    if command == "insert" and "using" in node.values:
+        raise node.error("using", "only a check is allowed for insert")
+    if command in ("select", "delete") and "check" in node.values:
+        raise node.error("check", f"no check is allowed for {command}")
+    if not {"using", "check"} & set(node.values):
+        raise node.error("name", "a policy needs using or check")
+    return Policy(
+        name=node.need("name", str),
+        command=command,
+        roles=tuple(role for role in node.strings("to") if role != "public"),
+        using=node.get("using", str),
+        check=node.get("check", str),
+    )
+
+
+def _grants(node: _Node) -> Mapping[str, Any]:
+    if "grants" not in node.values:
+        return dict.fromkeys(API_ROLES, COMMANDS)
+    grants = node.table("grants")
+    for role in grants.values:
+        for command in grants.strings(role):
+            if command not in COMMANDS:
+                raise grants.error(role, f"{command!r} is none of {', '.join(COMMANDS)}")
+    return {role: grants.strings(role) for role in grants.values}
+
+
+# What has to fit together.
+
+
+def _named(schema: Schema, node: _Node) -> Iterator[tuple[Table, _Node]]:
+    return zip(schema.tables, (table for _, table in node.table("tables").tables()), strict=True)
+
+
+def _check_references(schema: Schema, node: _Node) -> None:
+    tables = {table.key: table for table in schema.tables}
+    if len(tables) < len(schema.tables):
+        raise node.error("tables", "two tables have the same schema and name")
+    for table, place in _named(schema, node):
+        for column in table.columns:
+            target = column.references
+            if target is None:
+                continue
+            parent = tables.get((target.schema, target.table))
+            if parent is None:
+                raise place.error(
+                    "columns", f'relation "{target.table}" does not exist', column.name
+                )
+            if (target.column,) not in parent.unique_keys.values():
+                raise place.error(
+                    "columns",
+                    "there is no unique constraint matching given keys for referenced table "
+                    f'"{target.table}"',
+                    column.name,
+                )
+
+
+def _check_expressions(schema: Schema, node: _Node) -> None:
+    """Try every expression on a row of nulls, so that an unknown name is found here and now."""
+    database = Database(replace(schema, rows=()), random.Random(0))
+    for table, place in _named(schema, node):
+        _try_policies(database, table, place)
+        for column in table.columns:
+            if column.default is not None:
+                with place.checking("columns", column.name):
+                    evaluate(parse_expression(column.default), database.scope(OWNER, 0.0))
+            if column.check is not None:
+                _try(database, table, column.check, place, "columns", column.name)
+    _try_policies(database, messages_table(schema.message_policies), node.table("messages"))
+
+
+def _try_policies(database: Database, table: Table, place: _Node) -> None:
+    for index, policy in enumerate(table.policies):
+        for clause, condition in (("using", policy.using), ("check", policy.check)):
+            if condition is not None:
+                _try(database, table, condition, place, "policies", index, clause)
+
+
+def _try(
+    database: Database,
+    table: Table,
+    condition: str,
+    place: _Node,
+    key: str,
+    *more: str | int,
+) -> None:
+    nobody = Caller("anon", {}, "")
+    nulls: Row = dict.fromkeys(column.name for column in table.columns)
+    scope = database.scope(nobody, 0.0).within({table.name: typed_row(table, nulls)})
+    with place.checking(key, *more):
+        is_true(parse_expression(condition), scope)
+
+
+def _rows(schema: Schema, node: _Node) -> tuple[tuple[Table, Row], ...]:
+    """The seed rows in the order of the file, each tried on a database."""
+    database = Database(schema, random.Random(0))
+    rows: list[tuple[Table, Row]] = []
+    for table, place in _named(schema, node):
+        for index, item in enumerate(place.list("rows")):
+            row = {name: _json(value) for name, value in item.values.items()}
+            with place.checking("rows", index):
+                database.insert(table, [row], OWNER, 0.0)
+            rows.append((table, row))
+    return tuple(rows)
+
+
+def _json(value: Any) -> Any:
+    """A TOML value as JSON."""
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    nested: dict[type, Callable[[Any], Any]] = {
+        dict: lambda table: {key: _json(item) for key, item in table.items()},
+        list: lambda items: [_json(item) for item in items],
+    }
+    return nested.get(type(value), lambda plain: plain)(value)
