@@ -23,6 +23,8 @@ IMPOSSIBLE = {
     "postgres_restart.v1": "restarts PostgreSQL itself, which a fake server does not have",
 }
 """The cases that no fake can play, and why: counted apart, at most four."""
+_LOOPBACK = sim.Link(latency_s=0.0002, jitter_s=0.0)
+"""The network of the recordings."""
 _SHOWN_MAX = 10
 _WIDTH = 400
 
@@ -48,14 +50,15 @@ async def replay(case: Case, target: Target) -> Result:
 def replay_simulated(case: Case) -> Result:
     """Play one case against a server of ours, in virtual time."""
 
-    async def main() -> Result:
+    async def main(loop: sim.SimLoop) -> Result:
+        loop.net.up = loop.net.down = _LOOPBACK
         try:
             target = await FakeTarget.start(case)
         except Unable as unable:
             return Result(case, [Difference(1, "", "a server", str(unable))])
         return await replay(case, target)
 
-    return sim.run(lambda loop: main(), seed=1)
+    return sim.run(main, seed=1)
 
 
 def replay_at(url: str) -> Callable[[Case], Result]:
