@@ -25,7 +25,6 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 scenarios: $(STAMP) ## storm the client in sim and wire, print the verdicts, write the run folder
-	@rm -rf $(RUN)
 	@$(BIN)/python -m pytest scenarios -v -r fE --no-header --world $(WORLD) --client $(CLIENT) --compare '$(COMPARE)' --seed $(SEED) --report $(RUN)
 
 check: lint types walls test sim ## everything that must hold before a commit

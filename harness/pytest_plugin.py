@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from argparse import ArgumentError
 from collections import Counter
@@ -20,18 +21,24 @@ from hypothesis.strategies import SearchStrategy
 from harness.clients.registry import UnknownClient, client_version, load_client
 from harness.entropy import BadSeed
 from harness.explore import explore, schedules_verdict
+from harness.generator import BadCall
 from harness.nemesis import BadFault
 from harness.options import BadOption, Options, read_options
 from harness.run import Storm, run_storm, versions
-from harness.scenario import Scenario
-from harness.store import Cell, ClientInfo, Result, RunInfo, Store
+from harness.scenario import BadScenario, Scenario
+from harness.store import BadRun, Cell, ClientInfo, Result, RunInfo, Store
 from harness.verdict import Judgement, Outcome, Verdict
+from harness.workloads import BadWorkload
 from harness.worlds.sim import SimWorld
 from harness.worlds.wire import LONGEST_STORY_S, Hosts, WireWorld
 from harness.worlds.world import OnTruth, World
 
 SIDE_BY_SIDE_MAX = 48
 """Storms that may share the real loop at one time."""
+
+
+STORY_MISTAKES = (BadCall, BadFault, BadScenario, BadWorkload)
+"""What a story's author did wrong: shown in a line, without our stack."""
 
 
 class Hooks:
@@ -99,6 +106,7 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     except (BadOption, BadSeed, UnknownClient) as error:
         raise pytest.UsageError(str(error)) from None
+    config.addinivalue_line("markers", "timeout(seconds): of pytest-timeout, where it is installed")
     config.pluginmanager.register(Plugin(config, options), "squall-run")
 
 
@@ -121,12 +129,12 @@ class Runner:
         path = os.path.relpath(self._item.path, Path.cwd())
         name = getattr(self._item, "originalname", self._item.name)
         return (
-            f"pytest '{path}::{name}' --client {self.cell.client} "
+            f"{_pytest()} '{path}::{name}' --client {self.cell.client} "
             f"--world {self.cell.world} --seed {self.cell.seed}"
         )
 
     def __call__(self, scenario: Scenario) -> Judgement:
-        """Run the storm; fail the test if a client under test is found invalid."""
+        """Run the storm; fail the test unless a client under test is found valid."""
         judgement = self.judge(scenario)
         self.settle(judgement)
         return judgement
@@ -174,10 +182,12 @@ class Runner:
     def settle(self, judgement: Judgement) -> None:
         """Report the verdict, and turn it into the outcome of the test."""
         self._plugin.reached(Result(self.cell, judgement, self.replay))
-        if judgement.outcome is Outcome.INVALID and self.gates:
-            pytest.fail(f"invalid: {judgement.reason}\nreplay:  {self.replay}", pytrace=False)
+        words = f"{judgement.outcome}: {judgement.reason}"
+        if judgement.outcome in (Outcome.INVALID, Outcome.UNKNOWN) and self.gates:
+            # Unknown as well: a client that never worked must not leave the suite green.
+            pytest.fail(f"{words}\nreplay:  {self.replay}", pytrace=False)
         if judgement.outcome in (Outcome.UNKNOWN, Outcome.NOT_APPLICABLE):
-            pytest.skip(f"{judgement.outcome}: {judgement.reason}")
+            pytest.skip(words)
 
 
 @pytest.fixture
@@ -236,6 +246,9 @@ class Plugin:
             # A suite that turns warnings into errors would break a client under test from within.
             item.add_marker(pytest.mark.filterwarnings("default"))
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))
+            if _cell(item).world == "wire":
+                # A story bounds itself, and the first of them waits for all.
+                item.add_marker(pytest.mark.timeout(0))
         order = {world: place for place, world in enumerate(self.options.worlds)}
         # Quick worlds first, so that the first verdicts come within seconds.
         items.sort(key=lambda item: order[_cell(item).world] if _is_storm(item) else -1)
@@ -243,7 +256,10 @@ class Plugin:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         storms = [item for item in session.items if _is_storm(item)]
         if storms and self.store and not self._config.option.collectonly:
-            self.store.write_run(self._plan([_cell(item) for item in storms]))
+            try:
+                self.store.write_run(self._plan([_cell(item) for item in storms]))
+            except BadRun as error:
+                raise pytest.UsageError(f"--report: {error}") from None
         if storms:
             # A deploy pipeline ends a job with SIGTERM: heal, keep what was reached, then end.
             signal.signal(signal.SIGTERM, _interrupt)
@@ -316,7 +332,7 @@ class Plugin:
         for world in self._worlds.values():
             world.close()
         if self._pool:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.shutdown(wait=False, cancel_futures=True)
 
     # Reporting
 
@@ -343,7 +359,7 @@ class Plugin:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if call.excinfo and isinstance(call.excinfo.value, BadFault):
+        if call.excinfo and isinstance(call.excinfo.value, STORY_MISTAKES):
             report.longrepr = str(call.excinfo.value)
         if report.when == "call" and _is_storm(item):
             cell = _cell(item)
@@ -355,8 +371,9 @@ class Plugin:
     def pytest_report_teststatus(
         self, report: pytest.TestReport
     ) -> tuple[str, str, str | tuple[str, dict[str, bool]]] | None:
-        verdict = dict(report.user_properties).get("squall.verdict")
-        if report.when != "call" or verdict is None:
+        # A report of a failed collection has neither.
+        verdict = dict(getattr(report, "user_properties", ())).get("squall.verdict")
+        if verdict is None or report.when != "call":
             return None
         colour = {"valid": "green", "invalid": "red"}.get(str(verdict), "yellow")
         letter = {"valid": ".", "invalid": "I", "unknown": "?"}.get(str(verdict), "-")
@@ -388,6 +405,12 @@ def _refuse_twins(storms: list[pytest.Item]) -> None:
                 "one failure story a file, and the file names it"
             )
         seen[cell] = item.nodeid
+
+
+def _pytest() -> str:
+    """How this pytest is called from here: a path where it lies below, else its plain name."""
+    script = Path(sys.executable).with_name("pytest")
+    return str(script.relative_to(Path.cwd())) if script.is_relative_to(Path.cwd()) else "pytest"
 
 
 def _hosts(options: Options) -> Hosts:

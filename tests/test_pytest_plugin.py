@@ -94,10 +94,10 @@ def test_a_client_that_crashes_is_unknown_and_the_suite_goes_on(suite: Path) -> 
         "    async def invoke(self, op): raise RuntimeError('boom')\n"
         "    async def close(self): raise RuntimeError('boom')\n"
     )
-    options = ["--client", "mine:Mine", "--world", "sim", "--report", "run", "-rs"]
+    options = ["--client", "mine:Mine", "--world", "sim", "--report", "run"]
     code, out = storm(suite, *options, env={"PYTHONPATH": str(suite)})
-    assert code == 0, out
-    assert "unknown: " in out
+    assert code == 1, out
+    assert "unknown: steady_state: the run began unhealthy: client-0 failed to open" in out
     (result,) = Store(suite / "run").results()
     assert result.outcome is Outcome.UNKNOWN
     history = (suite / "run" / result.cell.path / "history.jsonl").read_text()
@@ -143,15 +143,15 @@ def test_two_stories_of_one_name_are_refused(suite: Path) -> None:
 
 def test_a_suite_without_a_server_says_how_to_give_one(suite: Path) -> None:
     (suite / "conftest.py").write_text("")
-    code, out = storm(suite, "--world", "sim", "-rs")
-    assert code == 0
+    code, out = storm(suite, "--world", "sim")
+    assert code == 1
     assert "implement pytest_squall_make_server" in out
 
 
 def test_an_unreachable_toxiproxy_is_unknown_not_valid(suite: Path) -> None:
-    options = ["--world", "wire", "--toxiproxy", "127.0.0.1:1", "--report", "run", "-rs"]
+    options = ["--world", "wire", "--toxiproxy", "127.0.0.1:1", "--report", "run"]
     code, out = storm(suite, *options)
-    assert code == 0, out
+    assert code == 1, out
     assert "no Toxiproxy answers at 127.0.0.1:1" in out
     assert [one.outcome for one in Store(suite / "run").results()] == [Outcome.UNKNOWN]
 
@@ -183,5 +183,72 @@ def test_an_interrupted_run_keeps_what_it_had(suite: Path, number: signal.Signal
         os.killpg(process.pid, 0)
 
 
+def test_an_interrupt_does_not_wait_for_a_client_that_will_not_end(suite: Path) -> None:
+    """The bare client spends ten seconds on closing a dead connection."""
+    (suite / "test_half_open.py").write_text(
+        STORY.format(fault='Fault("half_open", after_s=1)', more="")
+    )
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_half_open.py"),
+            *("--client", "realtime_py", "--world", "wire", "--report", "run"),
+        ],
+        cwd=suite,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    history = suite / "run/half_open/realtime_py/wire/1/history.jsonl"
+    deadline = time.monotonic() + 60
+    while "half_open" not in (history.read_text() if history.exists() else "").partition("\n")[2]:
+        assert time.monotonic() < deadline, "the fault never struck"
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=45)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, out
+
+
+def test_a_client_that_blocks_the_loop_makes_no_other_invalid(suite: Path) -> None:
+    """The clock of a loop that stood still is no evidence against anybody."""
+    (suite / "blocking.py").write_text(
+        "import time\n"
+        "from harness.clients.manager import Manager\n"
+        "class Blocks(Manager):\n"
+        "    async def invoke(self, op):\n"
+        "        if op.f == 'broadcast' and op.value['id'] == 2: time.sleep(4)\n"
+        "        return await super().invoke(op)\n"
+    )
+    options = ["--client", "blocking:Blocks", "--compare", "manager", "--world", "wire"]
+    code, out = storm(suite, *options, "--report", "run", env={"PYTHONPATH": str(suite)})
+    assert code == 1, out
+    assert "the real loop stood still for" in out
+    assert {one.outcome for one in Store(suite / "run").results()} == {Outcome.UNKNOWN}
+
+
+def test_yesterdays_verdict_does_not_open_todays_gate(suite: Path) -> None:
+    options = ["--world", "sim", "--report", "run"]
+    assert storm(suite, *options)[0] == 0
+    (suite / "test_reset.py").write_text(STORY.format(fault='Fault("quake", after_s=1)', more=""))
+    assert storm(suite, *options)[0] == 1
+    assert [one.outcome for one in Store(suite / "run").results()] == [Outcome.UNKNOWN]
+
+
+def test_a_folder_that_is_no_run_is_not_written_into(suite: Path) -> None:
+    (suite / "mine").mkdir()
+    (suite / "mine" / "thesis.txt").write_text("five years of work")
+    code, out = storm(suite, "--world", "sim", "--report", "mine")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "holds files, but no run" in out
+    assert [path.name for path in (suite / "mine").iterdir()] == ["thesis.txt"]
+
+
 def _wire_cell(suite: Path) -> Cell:
     return next(one.cell for one in Store(suite / "run").results() if one.cell.world == "wire")
+
+
+def test_a_story_that_does_not_even_import_is_an_ordinary_error(suite: Path) -> None:
+    (suite / "test_reset.py").write_text("import no_such_module")
+    code, out = storm(suite, "--world", "sim")
+    assert code == pytest.ExitCode.INTERRUPTED
+    assert "INTERNALERROR" not in out
+    assert "No module named 'no_such_module'" in out

@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -18,12 +19,16 @@ from harness.nemesis import Heal, Levers, Server
 from harness.toxiproxy.client import Proxy, Toxiproxy
 from harness.toxiproxy.client_errors import ToxiproxyError
 from harness.toxiproxy.process import EmbeddedToxiproxy
+from harness.worlds.lag import LagWatch
 from harness.worlds.world import Env, Narrator, ServerMaker, Story, WorldFailed
 
 T = TypeVar("T")
 
 LONGEST_STORY_S = 60.0
 """A longer story is told only when it is asked for (`--long`)."""
+
+STOP_WITHIN_S = 15.0
+"""How long stories may take to heal and clean up when the run is ended."""
 
 RESET_LASTS_S = 0.75
 """`reset_peer` strikes at the next data; the source's period is shorter than this."""
@@ -81,20 +86,31 @@ class WireWorld:
         self._stack = ExitStack()
         self._lock = threading.Lock()
         self._started: tuple[asyncio.AbstractEventLoop, Toxiproxy] | None = None
+        self._playing: dict[Future[Any], None] = {}
+        self._lag = LagWatch()
 
     def play(self, story: Story[T], seed: int, narrate: Narrator) -> T:
         """Run a story in real time; several threads may each play one."""
         loop, toxiproxy = self._start()
-        running = asyncio.run_coroutine_threadsafe(
+        playing = asyncio.run_coroutine_threadsafe(
             self._main(toxiproxy, story, seed, narrate), loop
         )
-        return running.result()
+        self._playing[playing] = None
+        try:
+            return playing.result()
+        except CancelledError:
+            raise WorldFailed("the run was ended before this story was") from None
+        finally:
+            self._playing.pop(playing, None)
 
     def close(self) -> None:
         """Cancel what runs, stop the loop, end the embedded Toxiproxy."""
         with self._lock:
             self._stack.close()
             self._started = None
+            # A client may refuse to be cancelled; who waits for its story must not wait for ever.
+            for playing in list(self._playing):
+                playing.cancel()
 
     def _start(self) -> tuple[asyncio.AbstractEventLoop, Toxiproxy]:
         with self._lock:
@@ -123,12 +139,13 @@ class WireWorld:
         loop.set_exception_handler(_log_unhandled)
         thread = threading.Thread(target=loop.run_forever, name="squall-wire", daemon=True)
         thread.start()
+        asyncio.run_coroutine_threadsafe(self._lag.watch(), loop)
 
         def stop() -> None:
-            asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result(timeout=15)
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join(timeout=5)
-            loop.close()
+            asyncio.run_coroutine_threadsafe(_cancel_all(), loop)
+            thread.join(timeout=STOP_WITHIN_S + 5)
+            if not thread.is_alive():
+                loop.close()
 
         self._stack.callback(stop)
         return loop
@@ -146,7 +163,7 @@ class WireWorld:
             try:
                 base = f"ws://{self._hosts.proxy}:{proxy.listen.rpartition(':')[2]}/realtime/v1"
                 levers = Levers(ToxiproxyNetwork(proxy, server), server)
-                return await story(
+                told = await story(
                     Env(
                         levers,
                         lambda client: f"{base}?apikey={server.key(client)}",
@@ -154,10 +171,20 @@ class WireWorld:
                         seed,
                     )
                 )
+                self._refuse_stalls(began_s)
+                return told
             finally:
                 await asyncio.to_thread(toxiproxy.delete, name)
         finally:
             await server.stop()
+
+    def _refuse_stalls(self, began_s: float) -> None:
+        stall_s = self._lag.worst_since(began_s)
+        if stall_s is not None:
+            raise WorldFailed(
+                f"the real loop stood still for {stall_s:.1f} s, so its clock proves nothing: "
+                "a client blocks it (run that one alone), or the machine is overloaded"
+            )
 
     async def _create(self, toxiproxy: Toxiproxy, name: str, server: Server) -> Proxy:
         upstream = f"{self._hosts.advertise}:{server.port}"
@@ -225,10 +252,14 @@ class ToxiproxyNetwork:
 
 
 async def _cancel_all() -> None:
+    """Cancel every task, wait for their clean-up within a bound, stop the loop."""
+    loop = asyncio.get_running_loop()
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks, timeout=10) if tasks else None
+    if tasks:
+        await asyncio.wait(tasks, timeout=STOP_WITHIN_S)
+    loop.call_soon(loop.stop)
 
 
 def _log_unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
