@@ -21,6 +21,7 @@ from fake_server.http import Answer, Request
 from fake_server.levers import Levers
 from fake_server.limits import Limits
 from fake_server.tenant import changed
+from fake_server.where import Where
 from harness.protocol import (
     ACCESS_TOKEN,
     BROADCAST,
@@ -42,6 +43,16 @@ FEATURES: dict[str, Feature] = {
     PRESENCE: presence.handle,
 }
 """What a joined channel does with each event; an event that is not here is ignored (§1.8)."""
+
+
+_REF_DIGITS_MAX = 18
+
+
+def _earlier(join_ref: Any) -> str:
+    """A ref that the client gave before this one, as clients count; "0" where they do not."""
+    text = str(join_ref)
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _REF_DIGITS_MAX
+    return str(max(0, int(text) - 1)) if is_number else "0"
 
 
 class Node:
@@ -194,10 +205,40 @@ class Node:
             access_token.check(self._state, channel, now_s)
         return self._effects()
 
-    def stop_live_apps(self) -> None:
-        """The applications behind the live connections never speak again."""
-        for connection in self._state.connections.values():
-            connection.app_stopped = True
+    def stop_apps(self, conns: list[int]) -> None:
+        """The applications behind these connections never speak again."""
+        for conn in conns:
+            self._state.connections[conn].app_stopped = True
+
+    def matching(self, where: Where) -> list[int]:
+        """The live connections in scope; one that names a topic has only those that joined it."""
+        joined = dict.fromkeys(channel.connection.id for channel in self.channels(where))
+        return [
+            connection.id
+            for connection in self._state.connections.values()
+            if where.covers(connection.id, connection.client)
+            and (where.topic is None or connection.id in joined)
+        ]
+
+    def channels(self, where: Where) -> list[Channel]:
+        """The joined channels in scope, in order of arrival."""
+        return [
+            channel
+            for connection in self._state.connections.values()
+            if where.covers(connection.id, connection.client)
+            for channel in connection.channels.values()
+            if where.names(channel.topic)
+        ]
+
+    def stray(self, channels: list[Channel], event: str, payload: Any, stale: bool) -> list[Effect]:
+        """Push what no feature would to these channels, or as if to an earlier join of theirs."""
+        for channel in channels:
+            ref = _earlier(channel.join_ref) if stale else None
+            join_ref = ref if stale else channel.push_ref
+            self._state.send(
+                channel.connection, Message(channel.topic, event, payload, ref, join_ref)
+            )
+        return self._effects()
 
     def publish(
         self, topic: str, event: str, payload: Any, now_s: float
@@ -207,9 +248,7 @@ class Node:
         receivers = broadcast.publish(self._state, topic, event, payload, now_s)
         return receivers, self._effects()
 
-    def _receive_by_rules(
-        self, connection: Connection, frame: str | bytes, now_s: float
-    ) -> None:
+    def _receive_by_rules(self, connection: Connection, frame: str | bytes, now_s: float) -> None:
         first = True
         for effect in self.levers.rules.arriving(connection, frame):
             # A join may block the connection: what follows it has to wait in the shell.
@@ -261,9 +300,7 @@ class Node:
 
     def _answered_by_lever(self, connection: Connection, message: Message) -> bool:
         """Whether a lever answers in place of a feature; joins ask for themselves (§2.5)."""
-        reason = self.levers.error(
-            connection.id, connection.client, message.topic, message.event
-        )
+        reason = self.levers.error(connection.id, connection.client, message.topic, message.event)
         if reason is None:
             return False
         self._state.reply(connection, message, message.join_ref, "error", {"reason": reason})

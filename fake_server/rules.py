@@ -46,12 +46,16 @@ class Out:
 class Rule:
     """What to do with which frames of one sender."""
 
-    act: Callable[[Rule, Frame], list[Out]]
+    act: Act
     sender: Sender = "server"
     where: Where
     choice: Choice
     only: Callable[[Message], bool] = lambda message: True
     """What else a message has to be, beyond the scope."""
+
+
+Act = Callable[[Rule, Frame], list[Out]]
+"""What a rule does to a frame that it has picked."""
 
 
 def drop(rule: Rule, frame: Frame) -> list[Out]:

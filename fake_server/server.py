@@ -19,6 +19,7 @@ from websockets.exceptions import WebSocketException
 from websockets.http11 import Request, Response
 
 from fake_server.api import refused
+from fake_server.board import Board, Lever
 from fake_server.config import ServerConfig
 from fake_server.core.effects import Arrive, Block, Effect, Hangup, Kill, Later, Send, Truth
 from fake_server.handshake import Refusal, Upgrade, admit
@@ -26,10 +27,9 @@ from fake_server.http import Answer
 from fake_server.http import Request as HttpRequest
 from fake_server.http.exchange import phrase
 from fake_server.http.front import Front
-from fake_server.levers import HttpRefusal, Kind, Switch
 from fake_server.node import Node
+from fake_server.registry import Ground
 from fake_server.tokens import sign
-from fake_server.where import Choice
 from fake_server.wire import Wire
 
 OnTruth = Callable[[str, Mapping[str, Any]], None]
@@ -39,6 +39,7 @@ _KEY_LIFETIME_S = 10 * 365 * 24 * 3600
 _OPEN_TIMEOUT_S = 60.0
 _TIMER_STEP_S = 0.001
 _VANISHED = 1006
+_LATE_FRAMES_MAX = 100_000
 _HALT_S = 5.0
 """How long the process lives on after SIGTERM while connections are open."""
 
@@ -63,13 +64,15 @@ class FakeServer:
         self.host = "127.0.0.1"
         self.port = 0
         self._on_truth = on_truth
-        self._clock = clock
+        self._true_clock = clock
+        self._clock_ahead_s = 0.0
         self._rng = rng or random.Random()
         self._node = Node(self.config, self._rng)
         self._server: Server | None = None
         self._open: dict[Wire | Front, None] = {}
         self._wires: dict[int, Wire] = {}
-        self._switched: dict[Kind, Switch] = {}
+        self._board = Board(self._ground())
+        self._late_frames = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due_s: float | None = None
         self._logger = _websockets_logger()
@@ -142,6 +145,10 @@ class FakeServer:
     async def stop(self) -> None:
         """Vanish as after SIGKILL: no listener, connections gone without a close frame, all joins
         forgotten. Does nothing when the server does not run."""
+        self._board.abandon("restart")
+        await self._halt()
+
+    async def _halt(self) -> None:
         server, self._server = self._server, None
         if server is None:
             return
@@ -190,12 +197,27 @@ class FakeServer:
 
     # Levers.
 
+    def pull(self, name: str, /, **parameters: Any) -> Lever:
+        """Pull a lever of `docs/levers.md`, as `pull("late", delay_s=3, answers="phx_join")`; it
+        stays pulled until `heal`, its own or the server's, or happens once.
+
+        Raises `BadLever`, a `ValueError`, for an unknown lever, parameter or value.
+        """
+        return self._board.pull(name, parameters)
+
+    @property
+    def pulled(self) -> list[Lever]:
+        """The levers that are not healed yet."""
+        return self._board.pulled
+
     async def drain(self, batch: int = 10_000, gap_s: float = 2.0, code: int = 1012) -> None:
         """Close the live connections with `code`, `batch` at a time with `gap_s` seconds between;
         new ones are accepted, as by another node. Raises `ValueError` for a batch below 1."""
         if batch < 1:
             raise ValueError(f"batch: {batch} connections cannot be closed at a time; at least 1")
-        conns = self._node.connections
+        await self._drain(self._node.connections, batch, gap_s, code)
+
+    async def _drain(self, conns: list[int], batch: int, gap_s: float, code: int) -> None:
         for first in range(0, len(conns), batch):
             if first:
                 await asyncio.sleep(gap_s)
@@ -203,54 +225,68 @@ class FakeServer:
 
     async def close_connections(self, code: int) -> None:
         """Close every live connection with this close code."""
-        self._perform(self._node.hang_up(self._node.connections, code))
+        self.pull("close", code=code)
 
     def kill_connections(self) -> None:
         """The process of every live connection is killed, as when it holds more than 50 MB: gone
         without a close frame (`protocol.md §1.9`)."""
-        self._perform(self._node.kill(self._node.connections))
+        self.pull("memory_kill")
 
     def mute_live(self) -> None:
         """The applications behind the live connections stop for good: WebSocket pings are answered,
         no Phoenix frame is sent ever again; new connections work."""
-        self._node.stop_live_apps()
+        self.pull("mute_live")
 
     def mute(self, on: bool) -> None:
         """The same for all connections, live and new, until it is taken back."""
-        self._switch(Kind.MUTE, on or None)
+        self._board.swap("mute_app", {} if on else None)
 
     def freeze_live(self) -> None:
         """Half-open: the live connections are neither read nor written ever again, not even for
         pongs, and stay open. The server counts them as idle and forgets them when their time is
         up; their peers are not told."""
-        for conn in self._node.connections:
-            self._wires[conn].freeze()
+        self.pull("freeze_live")
 
     def answer_joins_late(self, delay_s: float, count: int | None = None) -> None:
         """Answer the next `count` joins (None: all) after `delay_s`; the socket is blocked until
         then, and the order of the protocol is kept. 0 seconds ends it."""
-        self._switch(Kind.LATE_JOIN, delay_s or None, count)
+        late = {"delay_s": delay_s, "count": count}
+        self._board.swap("late_joins", late if delay_s else None)
 
     def refuse_upgrades(self, status: int | None, retry_after_s: int | None = None) -> None:
         """Refuse every upgrade at once with an HTTP status; None ends it."""
-        refusal = None if status is None else HttpRefusal(status, retry_after_s)
-        self._switch(Kind.REFUSE, refusal)
+        refusal = {"status": status, "retry_after_s": retry_after_s}
+        self._board.swap("http", None if status is None else refusal)
 
     def accept_then_close(self, code: int | None) -> None:
         """Let every handshake succeed and close at once with `code`; None ends it."""
-        self._switch(Kind.CLOSE, code)
+        self._board.swap("accept_then_close", None if code is None else {"code": code})
 
     def heal(self) -> None:
         """Take every lever back that can be; what was muted or frozen for good stays so."""
-        for kind in list(self._switched):
-            self._switch(kind, None)
+        self._board.heal()
 
-    def _switch(self, kind: Kind, value: Any, count: int | None = None) -> None:
-        if kind in self._switched:
-            self._node.levers.take_back(self._switched.pop(kind))
-        if value is not None:
-            self._switched[kind] = Switch(kind, value, choice=Choice(count=count))
-            self._node.levers.throw(self._switched[kind])
+    def _ground(self) -> Ground:
+        return Ground(
+            node=self._node,
+            perform=self._perform,
+            freeze=self._freeze,
+            jump=self._jump,
+            halt=self._halt,
+            resume=lambda: self.start(self.host, self.port),
+            drain=self._drain,
+            update_tenant=lambda fields: self.update_tenant(**fields),
+            draw_seed=lambda: self._rng.getrandbits(64),
+        )
+
+    def _freeze(self, conns: list[int]) -> None:
+        for conn in conns:
+            self._wires[conn].freeze()
+
+    def _jump(self, by_s: float) -> None:
+        self._clock_ahead_s += by_s
+        self._timer_due_s = None
+        self._set_timer()
 
     # What it does itself, and what it knows.
 
@@ -364,11 +400,23 @@ class FakeServer:
         self._perform(self._node.arrive(conn, frame, self._clock()))
 
     def _in_a_while(self, delay_s: float, then: Send | Arrive) -> None:
+        if self._late_frames == _LATE_FRAMES_MAX:
+            _LOG.warning(
+                "conn %d: %d frames are late already, one more is not", then.conn, _LATE_FRAMES_MAX
+            )
+            self._perform([then])
+            return
+        self._late_frames += 1
         asyncio.get_running_loop().call_later(delay_s, self._perform_late, then)
 
     def _perform_late(self, then: Send | Arrive) -> None:
+        self._late_frames -= 1
         if then.conn in self._wires:
             self._perform([then])
+
+    def _clock(self) -> float:
+        """Seconds since the epoch, as the server believes."""
+        return self._true_clock() + self._clock_ahead_s
 
     def _set_timer(self) -> None:
         due_s = self._node.next_due_s

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fake_server.config import ServerConfig
+from fake_server.jwks import KeySet
 
 _PRESENCE_CALLS_MAX = 5
 _PRESENCE_WINDOW_MS = 30_000
@@ -36,6 +37,8 @@ class _Field:
     """Turns the value of the API into the setting's. Raises `ValueError`, saying the rule."""
     disconnects: bool = False
     restarts: tuple[str, ...] = ()
+    write: Callable[[Any], Any] = lambda value: value
+    """Turns the setting's value into the API's, the other way round."""
 
 
 def _whole(value: Any) -> int:
@@ -56,6 +59,17 @@ def _text(value: Any) -> str:
     return value
 
 
+def _key_set(value: Any) -> KeySet | None:
+    if value is None or isinstance(value, KeySet):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError("has to be a key set, or null")
+    try:
+        return KeySet.of(value)
+    except ValueError as error:
+        raise ValueError(f"is no key set ({error})") from None
+
+
 def _calls(value: Any) -> int:
     return _PRESENCE_CALLS_MAX if value is None or _whole(value) <= 0 else int(value)
 
@@ -66,6 +80,7 @@ def _window_s(value: Any) -> float:
 
 FIELDS: dict[str, _Field] = {
     "jwt_secret": _Field("jwt_secret", _text, disconnects=True),
+    "jwt_jwks": _Field("jwks", _key_set, disconnects=True),
     "private_only": _Field("private_only", _flag, disconnects=True),
     "suspend": _Field("suspended", _flag, disconnects=True),
     "presence_enabled": _Field("presence_enabled", _flag),
@@ -80,7 +95,9 @@ FIELDS: dict[str, _Field] = {
         "presence_events_per_s_max", _whole, restarts=("presence",)
     ),
     "max_client_presence_events_per_window": _Field("presence_calls_max", _calls),
-    "client_presence_window_ms": _Field("presence_window_s", _window_s),
+    "client_presence_window_ms": _Field(
+        "presence_window_s", _window_s, write=lambda value_s: round(value_s * 1000)
+    ),
     "max_bytes_per_second": _Field(None, _whole),
 }
 """The fields of `protocol.md §7.2`."""
@@ -106,13 +123,27 @@ def changed(config: ServerConfig, fields: Mapping[str, Any]) -> Change:
         raise BadTenant(str(error)) from None
 
 
-def _read(name: str, given: Any) -> tuple[_Field, Any]:
-    field = FIELDS.get(name)
-    if field is None:
+def current(config: ServerConfig, names: Iterable[str]) -> dict[str, Any]:
+    """What these fields have at present, so that `changed` can put it back. Raises `BadTenant`."""
+    found: dict[str, Any] = {}
+    for name in names:
+        field = _field(name)
+        if field.setting is not None:
+            found[name] = field.write(getattr(config, field.setting))
+    return found
+
+
+def _field(name: str) -> _Field:
+    if name not in FIELDS:
         raise BadTenant(f"{name!r} is no setting of a tenant; there are {', '.join(FIELDS)}")
+    return FIELDS[name]
+
+
+def _read(name: str, given: Any) -> tuple[_Field, Any]:
+    field = _field(name)
     try:
         return field, field.read(given)
     except ValueError as error:
         # A secret stays one, even one of the wrong type.
-        shown = "its value" if name == "jwt_secret" else repr(given)
+        shown = "its value" if name.startswith("jwt_") else repr(given)
         raise BadTenant(f"{name}: {shown} {error}") from None

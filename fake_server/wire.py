@@ -108,6 +108,7 @@ class Wire(ServerConnection):
         self._inbox: deque[Callable[[], None]] = deque()
         self._held: list[str | bytes] = []
         self._held_bytes = 0
+        self.frames_in = self.frames_out = 0
         self._opened_s = self._heard_s = self.loop.time()
         self._idle_timer: asyncio.TimerHandle | None = None
         self._block_timer: asyncio.TimerHandle | None = None
@@ -127,6 +128,7 @@ class Wire(ServerConnection):
         """Write a frame, or hold it back while the connection is blocked."""
         if self._frozen or self.protocol.state is not OPEN:
             return
+        self.frames_out += 1
         if self._block_timer is not None:
             self._held.append(frame)
             self._held_bytes += len(frame)
@@ -196,6 +198,7 @@ class Wire(ServerConnection):
 
     def _take(self, frame: str | bytes) -> None:
         self.when_unblocked(partial(self._owner.received, self, frame))
+        self.frames_in += 1
 
     def _hand_over(self) -> None:
         while self._inbox and self._ready and self._block_timer is None and not self._frozen:

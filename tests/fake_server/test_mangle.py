@@ -17,7 +17,7 @@ BINARY = Message(
     UserBroadcast("shot", b'{"id":1}'),
     kind=Kind.USER_BROADCAST,
 )
-FRAMES = [
+FRAMES: list[tuple[Codec, str | bytes]] = [
     (V1, V1.encode(TEXT, sender="server")),
     (V2, V2.encode(TEXT, sender="server")),
     (V2, V2.encode(BINARY, sender="server")),

@@ -196,7 +196,7 @@ def test_long_lived_tokens_are_looked_at_every_interval() -> None:
 def test_a_muted_node_records_frames_and_answers_none() -> None:
     node = Node(CONFIG)
     conn = joined(node)
-    node.stop_live_apps()
+    node.stop_apps(node.connections)
     effects = receive(node, conn, None, "2", "phoenix", "heartbeat", {})
     effects += receive(node, conn, "3", "3", "realtime:hall", "phx_join", JOIN)
     assert [effect.f for effect in effects if isinstance(effect, Truth)] == ["frame", "frame"]
@@ -261,7 +261,7 @@ def test_an_application_that_stopped_while_a_join_waited_never_answers_it() -> N
     late_joins(node, 10.0)
     conn = opened(node)
     receive(node, conn, "1", "1", "realtime:room", "phx_join", JOIN)
-    node.stop_live_apps()
+    node.stop_apps(node.connections)
     assert node.resume(conn, NOW_S + 10) == []
     assert node.membership() == []
 

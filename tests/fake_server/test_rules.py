@@ -25,6 +25,14 @@ class Peer:
 ALICE, BOB = Peer(1, "alice"), Peer(2, "bob")
 
 
+_TOPICS = (
+    {"topic": "hall"},
+    {"topic": "realtime:hall"},
+    {"topic": "ha*"},
+    {"topic": "realtime:h*"},
+)
+
+
 def rule(act: Any, sender: Sender = "server", choice: Choice | None = None, **where: Any) -> Rule:
     return Rule(act=act, sender=sender, where=Where(**where), choice=choice or Choice())
 
@@ -46,20 +54,10 @@ def names(effects: list[Effect]) -> list[str]:
 
 
 def test_a_rule_strikes_what_is_in_its_scope_and_nothing_else() -> None:
-    for where, struck in {
-        "conn": ({"conn": 1}, [(ALICE, "a", "room")]),
-        "client": ({"client": "bob"}, [(BOB, "a", "room")]),
-        "event": ({"event": "b"}, [(ALICE, "b", "room")]),
-        "topic": ({"topic": "hall"}, [(ALICE, "a", "hall")]),
-        "whole topic": ({"topic": "realtime:hall"}, [(ALICE, "a", "hall")]),
-        "begin of a topic": ({"topic": "ha*"}, [(ALICE, "a", "hall")]),
-    }.values():
+    for where in ({"conn": 1}, {"client": "alice"}, {"event": "a"}, *_TOPICS):
         found = in_force(rule(rules.drop, **where))
-        for peer, event, topic in struck:
-            assert found.sent(peer, frame(event, topic)) == []
-        other = {"conn": (BOB, "a", "room"), "client": (ALICE, "a", "room")}
-        peer, event, topic = other.get(next(iter(where)), (ALICE, "a", "room"))
-        assert names(found.sent(peer, frame(event, topic))) == [event]
+        assert found.sent(ALICE, frame("a", "hall")) == []
+        assert found.sent(BOB, frame("b", "room")) != []
 
 
 def test_the_nth_is_counted_from_the_pull_and_among_those_in_scope() -> None:
