@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from fake_server.server import FakeServer
@@ -21,7 +22,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m fake_server",
         description="A fake Supabase Realtime server. Prints one line of JSON when it is ready; "
-        "ends on SIGTERM and SIGINT.",
+        "ends on SIGTERM, as the real server does within 5 s, and on SIGINT at once.",
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="where to listen (default: %(default)s)"
@@ -54,7 +55,8 @@ async def _run(arguments: argparse.Namespace) -> int:
         return _PORT_BUSY
     stopping = _stop_signals(arguments.until_stdin_closes)
     print(json.dumps(_ready(server)), flush=True)
-    await stopping.wait()
+    if await stopping:
+        await server.terminate()
     await server.stop()
     return 0
 
@@ -76,23 +78,27 @@ def _version() -> str:
         return "unknown"
 
 
-def _stop_signals(until_stdin_closes: bool) -> asyncio.Event:
-    """An event that is set when the process is to end."""
+def _stop_signals(until_stdin_closes: bool) -> asyncio.Future[bool]:
+    """Done when the process is to end; the result is whether clients are told."""
     loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping: asyncio.Future[bool] = loop.create_future()
+
+    def stop(gently: bool) -> None:
+        if not stopping.done():
+            stopping.set_result(gently)
+
+    loop.add_signal_handler(signal.SIGTERM, stop, True)
+    loop.add_signal_handler(signal.SIGINT, stop, False)
     if until_stdin_closes:
         # A thread, because a loop cannot wait for every kind of file that stdin may be.
-        watcher = threading.Thread(target=_wait_for_stdin, args=(loop, stopping), daemon=True)
-        watcher.start()
+        threading.Thread(target=_wait_for_stdin, args=(loop, stop), daemon=True).start()
     return stopping
 
 
-def _wait_for_stdin(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+def _wait_for_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[bool], None]) -> None:
     while os.read(sys.stdin.fileno(), 65536):
         pass
-    loop.call_soon_threadsafe(stopping.set)
+    loop.call_soon_threadsafe(stop, False)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -297,6 +297,9 @@ class Node:
                 self._state.reply(connection, message, None, "error", reason)
             case _, str(event) if event in FEATURES:
                 FEATURES[event](self._state, channel, message, now_s)
+            case _:
+                # What means nothing is counted all the same (protocol.md §7.4).
+                self._state.limits.events.add(now_s)
 
     def _answered_by_lever(self, connection: Connection, message: Message) -> bool:
         """Whether a lever answers in place of a feature; joins ask for themselves (§2.5)."""

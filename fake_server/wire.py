@@ -161,6 +161,7 @@ class Wire(ServerConnection):
         """Close with this code; a frozen connection hears nothing of it."""
         if not self._frozen and not self.hung_up.done():
             self._release()
+            self._write_held()
             self.hung_up.set_result(code)
 
     def vanish(self) -> None:
@@ -207,10 +208,13 @@ class Wire(ServerConnection):
     def _unblock(self) -> None:
         self._release()
         self._owner.unblocked(self)
+        self._write_held()
+        self._hand_over()
+
+    def _write_held(self) -> None:
         held, self._held, self._held_bytes = self._held, [], 0
         for frame in held:
             self.write(frame)
-        self._hand_over()
 
     def _release(self) -> None:
         if self._block_timer is not None:
