@@ -7,10 +7,11 @@ does with probe rows in `realtime.messages` (`protocol.md §6.2`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from fake_server.database.expressions import like
 
 Command = Literal["select", "insert"]
 """Reading is SELECT, writing is INSERT."""
@@ -58,7 +59,7 @@ class MessagePolicy:
             attempt.command == self.command
             and self.role in (None, attempt.role)
             and self.extension in (None, attempt.extension)
-            and _like(attempt.sub_topic, self.topic)
+            and like(attempt.sub_topic, self.topic)
         )
 
 
@@ -115,9 +116,3 @@ class Access:
 
     def _may(self, command: Command, extension: Extension) -> bool:
         return self.permits(Attempt(command, extension, self.sub_topic, self.role, self.claims))
-
-
-def _like(text: str, pattern: str) -> bool:
-    wildcards = {"%": ".*", "_": "."}
-    regex = "".join(wildcards.get(char, re.escape(char)) for char in pattern)
-    return re.fullmatch(regex, text, re.DOTALL) is not None

@@ -24,9 +24,16 @@ def allowed(policy: MessagePolicy, **attempt: str) -> bool:
         ("%", "any\nthing", True),
         ("a.1", "a-1", False),
         ("", "a", False),
+        ("%b%b", "abab", True),
+        ("%ab%b", "ab", False),
+        ("%%a_%", "ba", False),
+        (r"a\%", "a%", True),
+        (r"a\%", "ab", False),
+        ("%-" * 20 + "x", "-" * 5000, False),
     ],
 )
 def test_topics_match_as_like_does(pattern: str, topic: str, matches: bool) -> None:
+    """And in time: a topic is as long as its sender likes, and many `%` must not multiply."""
     policy = MessagePolicy(name="p", command="select", role="anon", topic=pattern)
     assert allowed(policy, sub_topic=topic) is matches
 
