@@ -13,9 +13,11 @@ import threading
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
+from fake_server.schema import SchemaError, default_schema, load, server_config
 from fake_server.server import FakeServer
 
 _PORT_BUSY = 3
+_SCHEMA_WRONG = 2
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -28,6 +30,12 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "--host", default="127.0.0.1", help="where to listen (default: %(default)s)"
     )
     parser.add_argument("--port", type=_port, default=0, help="0, the default, is any free port")
+    parser.add_argument(
+        "--schema",
+        metavar="FILE",
+        help="the tables, users and policies of the project, as docs/schema.md describes them "
+        "(default: generating courses)",
+    )
     parser.add_argument(
         "--until-stdin-closes",
         action="store_true",
@@ -43,7 +51,12 @@ def _port(text: str) -> int:
 
 
 async def _run(arguments: argparse.Namespace) -> int:
-    server = FakeServer()
+    try:
+        schema = load(arguments.schema) if arguments.schema else default_schema()
+    except (OSError, SchemaError) as error:
+        print(f"fake_server: {error}", file=sys.stderr)
+        return _SCHEMA_WRONG
+    server = FakeServer(server_config(schema))
     try:
         await server.start(arguments.host, arguments.port)
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fake_server.authorization import Policy
+from fake_server.database.catalog import Schema
 from fake_server.jwks import KeySet
 
 _SECRET_BYTES_MIN = 32
@@ -26,9 +27,11 @@ class ServerConfig:
     """Signs every token of ours, HS256, and checks those that name no key of `jwks`."""
     jwks: KeySet | None = None
     """More keys that tokens may be signed with: `KeySet.of({"keys": [...]})`."""
+    schema: Schema | None = field(default=None, repr=False)
+    """The tables, users and row policies, from `schema.load`; None is the default file."""
     message_policies: tuple[Policy, ...] = ()
-    """The row policies on `realtime.messages`: who may use which private channels. Without any,
-    only the service role may."""
+    """Row policies on `realtime.messages` beside those of the schema: who else may use which
+    private channels."""
     private_only: bool = False
     """Public channels are refused."""
     presence_enabled: bool = False

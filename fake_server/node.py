@@ -15,6 +15,7 @@ from fake_server.api import Api
 from fake_server.config import ServerConfig
 from fake_server.core.effects import Arrive, Effect
 from fake_server.core.state import Channel, Connection, State, membership
+from fake_server.database import Database
 from fake_server.features import access_token, broadcast, join, leave, presence
 from fake_server.handshake import Admission
 from fake_server.http import Answer, Request
@@ -58,10 +59,17 @@ def _earlier(join_ref: Any) -> str:
 class Node:
     """One server node: every connection to it, and every channel."""
 
-    def __init__(self, config: ServerConfig, rng: random.Random | None = None) -> None:
-        self._state = State(config, rng or random.Random())
+    def __init__(
+        self, config: ServerConfig, rng: random.Random | None = None, now_s: float = 0.0
+    ) -> None:
+        self._state = State(config, rng or random.Random(), now_s=now_s)
         self._api = Api(self._state)
         self._connections_made = 0
+
+    @property
+    def database(self) -> Database:
+        """The project's tables."""
+        return self._state.database
 
     @property
     def levers(self) -> Levers:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fake_server.column_definition import parse_column
+from fake_server.config import ServerConfig
 from fake_server.database import (
     Caller,
     Column,
@@ -35,12 +36,13 @@ from fake_server.database.catalog import API_ROLES, COMMANDS, OWNER
 from fake_server.database.expressions import evaluate, is_true, typed_row
 from fake_server.database.messages import messages_table
 from fake_server.database.sql import parse_expression
+from fake_server.plans import PLANS
+from fake_server.tenant import BadTenant, changed
 from fake_server.toml_lines import line_of
 
 Location = tuple[str | int, ...]
 
 _POLICY_COMMANDS = ("all", *COMMANDS)
-_SECRET_BYTES_MIN = 32
 
 
 class SchemaError(ValueError):
@@ -64,6 +66,17 @@ def default_schema() -> Schema:
     """The project that ships with the server: generating courses, job by job."""
     text = files("fake_server").joinpath("default_schema.toml").read_text("utf-8")
     return loads(text, "default_schema.toml")
+
+
+def server_config(schema: Schema, **settings: Any) -> ServerConfig:
+    """The settings of a server that plays this project, with the plan and limits of its tenant.
+
+    Raises `BadTenant` for what no tenant can have; a schema from a file has been checked for it.
+    """
+    config = ServerConfig(schema=schema, **settings)
+    for tenant in schema.tenants:
+        config = changed(replace(config, tenant=tenant.name), _fields(tenant)).config
+    return config
 
 
 def loads(text: str, source: str = "schema") -> Schema:
@@ -98,9 +111,9 @@ class _Node:
         self._text = text
         self._source = source
 
-    def error(self, key: str | int, rule: str, *more: str | int) -> SchemaError:
-        """What is wrong with a key of this table."""
-        path = (*self.at, key, *more)
+    def error(self, rule: str, *keys: str | int) -> SchemaError:
+        """What is wrong with a key of this table, or of one below it; without keys, with itself."""
+        path = (*self.at, *keys)
         dotted = ".".join(str(part) for part in path)
         return SchemaError(self._source, line_of(self._text, path), dotted, rule)
 
@@ -108,7 +121,7 @@ class _Node:
         """Raises `SchemaError` for any other key."""
         for key in self.values:
             if key not in keys:
-                raise self.error(key, f"no such key; there are {', '.join(keys)}")
+                raise self.error(f"no such key; there are {', '.join(keys)}", key)
 
     def get(self, key: str, kind: type, default: Any = None) -> Any:
         """The value of a key. Raises `SchemaError` for one of another type."""
@@ -116,19 +129,19 @@ class _Node:
         if value is not None and (
             not isinstance(value, kind) or (kind is int) is not _whole(value)
         ):
-            raise self.error(key, f"has to be {_KINDS[kind]}, not {_shown(value)}")
+            raise self.error(f"has to be {_KINDS[kind]}, not {_shown(value)}", key)
         return value
 
     def need(self, key: str, kind: type) -> Any:
         """The same for a key that has to be there."""
         if key not in self.values:
-            raise self.error(key, "is missing")
+            raise self.error("is missing", key)
         return self.get(key, kind)
 
     def one_of(self, key: str, choices: tuple[str, ...], default: str) -> Any:
         value = self.get(key, str, default)
         if value not in choices:
-            raise self.error(key, f"{value!r} is none of {', '.join(choices)}")
+            raise self.error(f"{value!r} is none of {', '.join(choices)}", key)
         return value
 
     def strings(self, key: str) -> tuple[str, ...]:
@@ -136,7 +149,7 @@ class _Node:
         value = self.values.get(key, [])
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            raise self.error(key, f"has to be a list of strings, not {_shown(value)}")
+            raise self.error(f"has to be a list of strings, not {_shown(value)}", key)
         return tuple(items)
 
     def table(self, key: str) -> _Node:
@@ -152,7 +165,7 @@ class _Node:
         """The tables of an array."""
         for index, item in enumerate(self.get(key, list, [])):
             if not isinstance(item, dict):
-                raise self.error(key, f"has to be a table, not {_shown(item)}", index)
+                raise self.error(f"has to be a table, not {_shown(item)}", key, index)
             yield self._child(item, key, index)
 
     def _child(self, values: Mapping[str, Any], *at: str | int) -> _Node:
@@ -165,7 +178,7 @@ class _Node:
             yield
         except DatabaseError as error:
             details = f" ({error.details})" if error.details else ""
-            raise self.error(key, error.message + details, *more) from None
+            raise self.error(error.message + details, key, *more) from None
 
 
 _KINDS = {
@@ -198,25 +211,51 @@ def _tenants(node: _Node) -> tuple[Tenant, ...]:
     tenants = tuple(_tenant(name, tenant) for name, tenant in node.table("tenants").tables())
     if len(tenants) > 1:
         raise node.error(
-            "tenants", "one server plays one project: give one tenant", tenants[1].name
+            "one server plays one project: give one tenant", "tenants", tenants[1].name
         )
     return tenants
 
 
 def _tenant(name: str, node: _Node) -> Tenant:
     node.allow("jwt_secret", "jwks", "plan", "limits", "private_only")
-    secret = node.get("jwt_secret", str)
-    if secret is not None and len(secret.encode()) < _SECRET_BYTES_MIN:
-        raise node.error("jwt_secret", f"HS256 needs a secret of {_SECRET_BYTES_MIN} bytes or more")
     limits = node.table("limits")
-    return Tenant(
+    tenant = Tenant(
         name=name,
-        jwt_secret=secret,
+        jwt_secret=node.get("jwt_secret", str),
         jwks=node.get("jwks", dict),
         plan=node.get("plan", str),
         limits={key: limits.get(key, int) for key in limits.values},
         private_only=node.get("private_only", bool, False),
     )
+    _check_tenant(tenant, node)
+    return tenant
+
+
+def _fields(tenant: Tenant) -> dict[str, Any]:
+    """What deviates from the defaults, by the names of the tenant's API."""
+    given = {"jwt_secret": tenant.jwt_secret, "jwt_jwks": tenant.jwks}
+    return {
+        **PLANS.get(tenant.plan or "", {}),
+        **tenant.limits,
+        **{name: value for name, value in given.items() if value is not None},
+        "private_only": tenant.private_only,
+    }
+
+
+def _check_tenant(tenant: Tenant, node: _Node) -> None:
+    """Try each setting on a server's defaults."""
+    try:
+        defaults = ServerConfig(tenant=tenant.name)
+    except ValueError as error:
+        raise node.error(str(error)) from None
+    if tenant.plan is not None and tenant.plan not in PLANS:
+        raise node.error(f"{tenant.plan!r} is none of {', '.join(PLANS)}", "plan")
+    places = {name: ("limits", name) for name in tenant.limits} | {"jwt_jwks": ("jwks",)}
+    for name, value in _fields(tenant).items():
+        try:
+            changed(defaults, {name: value})
+        except BadTenant as error:
+            raise node.error(str(error), *places.get(name, (name,))) from None
 
 
 def _users(node: _Node) -> tuple[User, ...]:
@@ -224,9 +263,9 @@ def _users(node: _Node) -> tuple[User, ...]:
     for index, user in enumerate(users):
         earlier = users[:index]
         if any(user.id == other.id for other in earlier):
-            raise node.error("users", f"two users have the id {user.id}", index, "id")
+            raise node.error(f"two users have the id {user.id}", "users", index, "id")
         if user.email is not None and any(user.email == other.email for other in earlier):
-            raise node.error("users", f"two users have the email {user.email}", index, "email")
+            raise node.error(f"two users have the email {user.email}", "users", index, "email")
     return users
 
 
@@ -236,7 +275,7 @@ def _user(node: _Node) -> User:
     try:
         user_id = str(uuid.UUID(given))
     except ValueError:
-        raise node.error("id", f"{given!r} is no UUID") from None
+        raise node.error(f"{given!r} is no UUID", "id") from None
     return User(
         id=user_id,
         email=node.get("email", str),
@@ -264,12 +303,12 @@ def _table(qualified: str, node: _Node) -> Table:
     schema, _, name = qualified.rpartition(".")
     definitions = node.table("columns")
     if not definitions.values:
-        raise node.error("columns", "a table needs at least one column")
+        raise node.error("a table needs at least one column", "columns")
     columns, primary = _columns(definitions)
     primary = node.strings("primary_key") or primary
     for key in primary:
         if key not in definitions.values:
-            raise node.error("primary_key", f"{key!r} is no column of the table")
+            raise node.error(f"{key!r} is no column of the table", "primary_key")
     return Table(
         schema=schema or "public",
         name=name,
@@ -312,11 +351,11 @@ def _policy(node: _Node) -> Policy:
                 parse_expression(node.get(clause, str))
     command = node.one_of("for", _POLICY_COMMANDS, "all")
     if command == "insert" and "using" in node.values:
-        raise node.error("using", "only a check is allowed for insert")
+        raise node.error("only a check is allowed for insert", "using")
     if command in ("select", "delete") and "check" in node.values:
-        raise node.error("check", f"no check is allowed for {command}")
+        raise node.error(f"no check is allowed for {command}", "check")
     if not {"using", "check"} & set(node.values):
-        raise node.error("name", "a policy needs using or check")
+        raise node.error("a policy needs using or check", "name")
     return Policy(
         name=node.need("name", str),
         command=command,
@@ -333,7 +372,7 @@ def _grants(node: _Node) -> Mapping[str, Any]:
     for role in grants.values:
         for command in grants.strings(role):
             if command not in COMMANDS:
-                raise grants.error(role, f"{command!r} is none of {', '.join(COMMANDS)}")
+                raise grants.error(f"{command!r} is none of {', '.join(COMMANDS)}", role)
     return {role: grants.strings(role) for role in grants.values}
 
 
@@ -347,7 +386,7 @@ def _named(schema: Schema, node: _Node) -> Iterator[tuple[Table, _Node]]:
 def _check_references(schema: Schema, node: _Node) -> None:
     tables = {table.key: table for table in schema.tables}
     if len(tables) < len(schema.tables):
-        raise node.error("tables", "two tables have the same schema and name")
+        raise node.error("two tables have the same schema and name", "tables")
     for table, place in _named(schema, node):
         for column in table.columns:
             target = column.references
@@ -356,13 +395,13 @@ def _check_references(schema: Schema, node: _Node) -> None:
             parent = tables.get((target.schema, target.table))
             if parent is None:
                 raise place.error(
-                    "columns", f'relation "{target.table}" does not exist', column.name
+                    f'relation "{target.table}" does not exist', "columns", column.name
                 )
             if (target.column,) not in parent.unique_keys.values():
                 raise place.error(
-                    "columns",
                     "there is no unique constraint matching given keys for referenced table "
                     f'"{target.table}"',
+                    "columns",
                     column.name,
                 )
 

@@ -22,6 +22,7 @@ from fake_server.api import refused
 from fake_server.board import Board, Lever
 from fake_server.config import ServerConfig
 from fake_server.core.effects import Arrive, Block, Effect, Hangup, Kill, Later, Send, Truth
+from fake_server.database import Database
 from fake_server.handshake import Refusal, Upgrade, admit
 from fake_server.http import Answer
 from fake_server.http import Request as HttpRequest
@@ -67,7 +68,7 @@ class FakeServer:
         self._true_clock = clock
         self._clock_ahead_s = 0.0
         self._rng = rng or random.Random()
-        self._node = Node(self.config, self._rng)
+        self._node = Node(self.config, self._rng, clock())
         self._server: Server | None = None
         self._open: dict[Wire | Front, None] = {}
         self._wires: dict[int, Wire] = {}
@@ -113,6 +114,11 @@ class FakeServer:
         issued_s = int(self._clock())
         times = {"iat": issued_s, "exp": issued_s + round(lifetime_s)}
         return sign({"iss": "supabase", "role": role, **times, **claims}, self.config.jwt_secret)
+
+    @property
+    def database(self) -> Database:
+        """The project's tables: SQL, rows and what was written, as the clients find them."""
+        return self._node.database
 
     # Running.
 

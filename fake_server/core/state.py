@@ -12,8 +12,10 @@ from fake_server.authorization import Access, Attempt, permitted
 from fake_server.config import ServerConfig
 from fake_server.core.effects import Effect, Hangup, Kill, Send, Truth
 from fake_server.core.presence import Presence
+from fake_server.database import Caller, Database
 from fake_server.levers import Levers
 from fake_server.limits import Limits
+from fake_server.schema import default_schema
 from fake_server.tokens import Claims
 from harness.protocol import (
     PHX_CLOSE,
@@ -102,8 +104,14 @@ class State:
     """The server was told to end."""
     now_s: float = 0.0
     """When the server was last asked for anything, seconds since the epoch."""
+    database: Database = field(init=False, repr=False)
+    """The project's tables, and the messages that were sent through them."""
     _checks: list[tuple[float, int, Channel]] = field(default_factory=list)
     _checks_made: int = 0
+
+    def __post_init__(self) -> None:
+        schema = self.config.schema or default_schema()
+        self.database = Database(schema, self.rng, self.now_s)
 
     def muted(self, connection: Connection) -> bool:
         """Whether the application behind this connection is silent."""
@@ -237,7 +245,12 @@ class State:
         return due
 
     def _permits(self, attempt: Attempt) -> bool:
-        return permitted(self.config.message_policies, attempt)
+        if permitted(self.config.message_policies, attempt):
+            return True
+        caller = Caller(attempt.role, attempt.claims)
+        return self.database.may_use_topic(
+            attempt.command, attempt.sub_topic, attempt.extension, caller
+        )
 
 
 def membership(channel: Channel) -> dict[str, Any]:
