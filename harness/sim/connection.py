@@ -47,6 +47,7 @@ class Connection:
         self._accepted = SimTransport(
             loop, server_sock, self._up, self._down, server.context.copy(), self._end, server.accept
         )
+        self._ends_alive = 2
         self._up.join(self.client, self._accepted, self._down)
         self._down.join(self._accepted, self.client, self._up)
         self._up.open()
@@ -76,7 +77,9 @@ class Connection:
     def _end(self, transport: SimTransport) -> None:
         if transport is self._accepted:
             self._server.detach(transport)
-        if self.client.gone and self._accepted.gone:
+        # Each end says it once; a reset takes both at one instant.
+        self._ends_alive -= 1
+        if self._ends_alive == 0:
             self._up.close()
             self._down.close()
             self._on_gone(self)

@@ -414,3 +414,20 @@ def test_a_toxic_of_a_mistaken_kind_is_named() -> None:
             net.remove_toxic("fast")
 
     play(body)
+
+
+def test_a_reset_that_takes_both_ends_at_once_ends_the_connection_once() -> None:
+    """Both ends are gone before either of them is told."""
+    failures: list[str] = []
+
+    async def main(loop: SimLoop) -> None:
+        loop.set_exception_handler(lambda _, context: failures.append(str(context["message"])))
+        server = await loop.create_server(asyncio.Protocol, "server", PORT)
+        await loop.create_connection(asyncio.Protocol, "server", PORT)
+        await asyncio.sleep(1)
+        loop.net.reset_all()
+        await asyncio.sleep(1)
+        server.close()
+
+    run(main)
+    assert not failures
