@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 
+from fake_server import rest_broadcast
 from fake_server.core.state import State
 from fake_server.handshake import Refusal, Upgrade, admit
-from fake_server.http import Answer, Handler, Later, Request, Response, Route, Routes, json_response
-from fake_server.http.exchange import phrase
+from fake_server.http import (
+    Answer,
+    Handler,
+    Later,
+    Request,
+    Response,
+    Route,
+    Routes,
+    json_response,
+    words,
+)
+from harness.protocol import MalformedMessage
 
-_UNCACHED = {"cache-control": "max-age=0, private, must-revalidate"}
+Guard = Callable[[Request], Response | None]
+
+UNCACHED = {"cache-control": "max-age=0, private, must-revalidate"}
 _GATEWAY_PREFIX = "/realtime/v1/"
 _API_PREFIX = "/realtime/v1/api/"
 _METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS,TRACE,CONNECT"
-TENANT_UNKNOWN = "Tenant not found in database"
+_METHODS_WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
+_TENANT_UNKNOWN = "Tenant not found in database"
 
 
 class Api:
@@ -26,10 +42,18 @@ class Api:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._server = Routes(
+        batch = partial(rest_broadcast.batch, state)
+        single = partial(rest_broadcast.single, state)
+        self._sockets = Routes([Route("*", "/socket/websocket", self._no_upgrade)])
+        self._controllers = Routes(
             [
-                Route("*", "/socket/websocket", self._no_upgrade),
                 Route("GET", "/api/ping", self._of_tenant(_ping)),
+                Route("POST", "/api/broadcast", _open(self._of_tenant(batch))),
+                Route(
+                    "POST",
+                    "/api/broadcast/:topic/events/:event",
+                    _open(self._of_tenant(single, rest_broadcast.media_type_refused)),
+                ),
             ]
         )
         self._gateway = Routes(
@@ -48,7 +72,15 @@ class Api:
         return self._serve(request, now_s)
 
     def _serve(self, request: Request, now_s: float) -> Answer:
-        return self._server.answer(request, now_s) or page(request, HTTPStatus.NOT_FOUND)
+        return self._sockets.answer(request, now_s) or self._route(request, now_s)
+
+    def _route(self, request: Request, now_s: float) -> Answer:
+        answer: Answer | None
+        if _is_unreadable(request):
+            answer = words(HTTPStatus.BAD_REQUEST)
+        else:
+            answer = self._controllers.answer(request, now_s) or words(HTTPStatus.NOT_FOUND)
+        return answer.with_headers({**UNCACHED, "x-request-id": request.id})
 
     def _forward(self, request: Request, now_s: float) -> Answer:
         target = request.target
@@ -59,22 +91,41 @@ class Api:
         headers = {**request.headers, "host": f"{self._state.config.tenant}.gateway"}
         return self._serve(replace(request, target=target, headers=headers), now_s)
 
-    def _of_tenant(self, handler: Handler) -> Handler:
-        """A handler that only requests to a known tenant reach."""
+    def _of_tenant(self, handler: Handler, refuse: Guard | None = None) -> Handler:
+        """A handler that a request reaches after what comes before every controller: what it
+        accepts, `refuse`, its tenant, and how many requests there were (`protocol.md §4.4`)."""
 
         def handle(request: Request, now_s: float) -> Answer:
+            refused = _unacceptable(request) or (refuse and refuse(request))
+            if refused is not None:
+                return refused
             if request.subdomain != self._state.config.tenant:
-                answer: Answer = json_response(401, {"message": TENANT_UNKNOWN})
-            else:
-                answer = handler(request, now_s)
-            return answer.with_headers({**_UNCACHED, "x-request-id": request.id})
+                return json_response(HTTPStatus.UNAUTHORIZED, {"message": _TENANT_UNKNOWN})
+            return self._limited(handler, request, now_s)
 
         return handle
+
+    def _limited(self, handler: Handler, request: Request, now_s: float) -> Answer:
+        requests, limit = self._state.limits.requests, self._state.config.events_per_s_max
+        requests.add(now_s)
+        rate = int(requests.average(now_s))
+        answer: Answer
+        if rate >= limit:
+            answer = json_response(HTTPStatus.TOO_MANY_REQUESTS, {"message": "Too many requests"})
+        else:
+            answer = handler(request, now_s)
+        return answer.with_headers(
+            {
+                "x-rate-limit": str(limit),
+                "x-rate-limit-remaining": str(limit - rate),
+                "x-rate-rolling": str(rate),
+            }
+        )
 
     def _no_upgrade(self, request: Request, now_s: float) -> Answer:
         """The WebSocket's address without an upgrade is refused like a connection."""
         if request.method != "GET":
-            return Response(HTTPStatus.BAD_REQUEST, _UNCACHED)
+            return Response(HTTPStatus.BAD_REQUEST, UNCACHED)
         try:
             admit(
                 Upgrade.of(request.target, request.headers),
@@ -91,7 +142,7 @@ class Api:
 
 def refused(refusal: Refusal, request_id: str) -> Response:
     """The answer to a refused upgrade."""
-    headers = dict(_UNCACHED)
+    headers = dict(UNCACHED)
     if refusal.content_type is not None:
         headers["content-type"] = refusal.content_type
     if refusal.retry_after_s is not None:
@@ -101,10 +152,33 @@ def refused(refusal: Refusal, request_id: str) -> Response:
     return Response(refusal.status, headers, refusal.body.encode())
 
 
-def page(request: Request, status: int) -> Response:
-    """What Phoenix answers when no controller does: the words of the status."""
-    headers = {"content-type": "text/html; charset=utf-8", "x-request-id": request.id}
-    return Response(status, {**_UNCACHED, **headers}, phrase(status).encode())
+def _open(handler: Handler) -> Handler:
+    """Pages of every origin may use it."""
+
+    def handle(request: Request, now_s: float) -> Answer:
+        answer = handler(request, now_s)
+        origin = "origin" in request.headers
+        return answer.with_headers({"access-control-allow-origin": "*"}) if origin else answer
+
+    return handle
+
+
+def _is_unreadable(request: Request) -> bool:
+    """Whether the body should be JSON and is none: nothing comes before this."""
+    if request.method not in _METHODS_WITH_BODY or not rest_broadcast.is_json(request):
+        return False
+    try:
+        _ = request.json
+    except MalformedMessage:
+        return True
+    return False
+
+
+def _unacceptable(request: Request) -> Response | None:
+    accepted = request.headers.get("accept", "*/*")
+    if any(each in accepted for each in ("*/*", "application/*", "json", "octet-stream")):
+        return None
+    return words(HTTPStatus.NOT_ACCEPTABLE)
 
 
 def _ping(request: Request, now_s: float) -> Response:

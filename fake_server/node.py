@@ -173,6 +173,7 @@ class Node:
 
     def answer(self, request: Request, now_s: float) -> tuple[Answer, list[Effect]]:
         """Somebody asks over HTTP, on a connection of its own."""
+        self._pass_time(now_s)
         return self._api.answer(request, now_s), self._effects()
 
     def resume(self, conn: int, now_s: float) -> list[Effect]:

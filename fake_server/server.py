@@ -26,8 +26,8 @@ from fake_server.database import Database
 from fake_server.handshake import Refusal, Upgrade, admit
 from fake_server.http import Answer
 from fake_server.http import Request as HttpRequest
-from fake_server.http.exchange import phrase
 from fake_server.http.front import Front
+from fake_server.http.message import phrase
 from fake_server.node import Node
 from fake_server.registry import Ground
 from fake_server.tokens import sign

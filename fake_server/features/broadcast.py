@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from fake_server.core.state import Channel, State
+from fake_server.core.state import Channel, Room, State
 from fake_server.elixir import external_size, sorted_keys
 from fake_server.features import quota
 from harness.protocol import BROADCAST, V1, Codec, Kind, Message, UserBroadcast
@@ -41,16 +41,29 @@ def handle(state: State, channel: Channel, request: Message, now_s: float) -> No
     quota.delivered(state, receivers, now_s)
 
 
-def publish(state: State, topic: str, event: str, payload: Any, now_s: float) -> int:
-    """Broadcast from the server's own side, as a REST call does, to the public channels of a
+def publish(
+    state: State,
+    topic: str,
+    event: str,
+    payload: Any,
+    now_s: float,
+    *,
+    private: bool = False,
+    message_id: str | None = None,
+) -> int:
+    """Broadcast from the server's own side, as the REST API's batch does, to the channels of a
     sub-topic; returns how many there are."""
-    body = {"event": event, "payload": payload, "type": "broadcast"}
-    receivers = list(state.rooms.get((topic, False), {}).values())
-    for first in receivers[:1]:
-        _fan_out(state, receivers, _encoder(first.topic, Message(first.topic, BROADCAST, body)))
-    state.limits.events.add(now_s)
-    quota.delivered(state, receivers, now_s)
-    return len(receivers)
+    meta = {} if message_id is None else {"meta": {"id": message_id}}
+    body = {"event": event, "payload": payload, "type": "broadcast", **meta}
+    return _announce(state, (topic, private), Kind.TEXT, body, now_s)
+
+
+def publish_alone(
+    state: State, topic: str, sent: UserBroadcast, now_s: float, *, private: bool = False
+) -> int:
+    """The same as the REST API's single message does it: V2 receivers get it as binary. Raises
+    `MalformedMessage` when there are any and a frame cannot carry it."""
+    return _announce(state, (topic, private), Kind.USER_BROADCAST_PUSH, sent, now_s)
 
 
 def user_id(request: Message) -> Any:
@@ -63,6 +76,16 @@ def user_id(request: Message) -> Any:
         body = payload.get("payload") if isinstance(payload, dict) else None
     found = body.get("id") if isinstance(body, dict) else None
     return found if isinstance(found, str | int) else None
+
+
+def _announce(state: State, room: Room, kind: Kind, payload: Any, now_s: float) -> int:
+    receivers = [member for member in state.rooms.get(room, {}).values() if _may_hear(member)]
+    state.limits.events.add(now_s)
+    for first in receivers[:1]:
+        message = Message(first.topic, BROADCAST, payload, kind=kind)
+        _fan_out(state, receivers, _encoder(first.topic, message))
+    quota.delivered(state, receivers, now_s)
+    return len(receivers)
 
 
 def _may_hear(channel: Channel) -> bool:

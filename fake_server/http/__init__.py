@@ -5,7 +5,7 @@ A feature gives rows, `Route("POST", "/api/things/:id", handler)`, where the han
 handler does I/O.
 """
 
-from fake_server.http.message import Answer, Later, Request, Response, json_response
+from fake_server.http.message import Answer, Later, Request, Response, json_response, words
 from fake_server.http.routes import Handler, Route, Routes
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "Route",
     "Routes",
     "json_response",
+    "words",
 ]

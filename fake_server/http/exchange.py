@@ -9,7 +9,7 @@ from http import HTTPStatus
 import h11
 
 from fake_server.http.head import HEAD_BYTES_MAX, BrokenRequest
-from fake_server.http.message import Request, Response
+from fake_server.http.message import Request, Response, phrase
 
 BODY_BYTES_MAX = 8_000_000
 """Plug's bound; more is answered with 413."""
@@ -102,14 +102,6 @@ def refusal(status: int) -> bytes:
     """The bare answer to a request that could not be read, as Cowboy gives it."""
     head = f"HTTP/1.1 {status} {phrase(status)}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
     return head.encode()
-
-
-def phrase(status: int) -> str:
-    """The words that go with a status."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Refused"
 
 
 def _encoded(response: Response, accepted: str) -> tuple[bytes, dict[str, str]]:

@@ -6,10 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from harness.protocol import json_text
+
 JSON = "application/json; charset=utf-8"
+HTML = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,11 @@ class Request:
         """The first label of the `Host`, which names a tenant (`protocol.md §1.1`)."""
         return self.headers.get("host", "").split(":")[0].split(".")[0]
 
+    @cached_property
     def json(self) -> Any:
-        """The body as JSON, an empty object when it is empty. Raises `ValueError` (also for
-        bytes that are no UTF-8, and for nesting without end)."""
-        try:
-            return json.loads(self.body) if self.body.strip() else {}
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
+        """The body as JSON, an empty object when it is empty; strict, as Jason reads it. Raises
+        `MalformedMessage`."""
+        return json_text.loads(self.body, "the body") if self.body.strip() else {}
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,19 @@ class Later:
 
 
 Answer = Response | Later
+
+
+def words(status: int) -> Response:
+    """What Phoenix answers when no controller does: the words of the status."""
+    return Response(status, {"content-type": HTML}, phrase(status).encode())
+
+
+def phrase(status: int) -> str:
+    """The words that go with a status."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Refused"
 
 
 def json_response(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fake_server.http import Answer, Request, Response, Route, Routes
+from harness.protocol import MalformedMessage
 
 
 def says(name: str) -> Route:
@@ -66,11 +67,11 @@ def test_a_request_tells_its_query_by_name_and_in_order() -> None:
 
 @pytest.mark.parametrize(
     ("body", "why"),
-    [(b"{", "Expecting"), (b"\xff", "decode"), (b"[" * 100_000, "too deeply")],
+    [(b"{", "not JSON"), (b"\xff", "not UTF-8"), (b"[" * 100_000, "too deep"), (b"NaN", "not")],
 )
-def test_a_body_that_is_no_json_is_a_value_error(body: bytes, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
-        Request("POST", "/", body=body).json()
+def test_a_body_that_is_no_json_is_malformed(body: bytes, why: str) -> None:
+    with pytest.raises(MalformedMessage, match=why):
+        _ = Request("POST", "/", body=body).json
 
 
 def test_secrets_in_a_request_are_not_in_its_text() -> None:
