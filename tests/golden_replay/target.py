@@ -7,11 +7,14 @@ import inspect
 import time
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from fake_server import FakeServer, ServerConfig
-from tests.fake_server.recorded_policies import RECORDED_POLICIES
+from fake_server.database import DatabaseError, Schema
+from fake_server.schema import load
 from tests.golden_replay.transcript import Case
 
 _PORTS = {"http": 80, "ws": 80}
@@ -80,10 +83,10 @@ class FakeTarget:
         return self._started_s + asyncio.get_running_loop().time()
 
     async def sql(self, statement: str) -> None:
-        database = getattr(self.server, "database", None)
-        if database is None:
-            raise Unable("our server has no database")
-        await _call(database, "execute", statement, self.now_s())
+        try:
+            self.server.database.execute(statement, self.now_s())
+        except DatabaseError as error:
+            raise Unable(f"{statement}: {error}") from error
 
     async def tenant_update(self, changed: Mapping[str, Any]) -> None:
         await _call(self.server, "update_tenant", **changed)
@@ -106,13 +109,20 @@ async def _call(owner: object, name: str, *args: Any, **kwargs: Any) -> None:
         result = method(*args, **kwargs)
         if inspect.isawaitable(result):
             await result
-    except (TypeError, ValueError, NotImplementedError) as error:
-        raise Unable(f"{name}: {error}") from error
+    except Exception as error:
+        # Whatever goes wrong inside our server is a difference of this case, not the end of all.
+        raise Unable(f"{name}: {type(error).__name__}: {error}") from error
+
+
+@cache
+def _recorded_schema() -> Schema:
+    """The tables and policies of the tenant that was recorded."""
+    return load(Path(__file__).parent.parent / "fake_server" / "golden_schema.toml")
 
 
 def _config(case: Case) -> ServerConfig:
     known = {field.name for field in fields(ServerConfig)}
-    settings: dict[str, Any] = {"message_policies": RECORDED_POLICIES}
+    settings: dict[str, Any] = {"schema": _recorded_schema()}
     for name, value_ms in case.settings_ms.items():
         ours = _SETTINGS_S.get(name)
         if ours not in known:
