@@ -46,8 +46,7 @@ def sweep(state: State, now_s: float) -> None:
 def pass_sweeps(state: State, now_s: float) -> None:
     """Plan the next sweep; those that found nothing are over."""
     interval_s = state.config.no_channel_timeout_s
-    missed = (now_s - state.next_sweep_s) // interval_s + 1
-    state.next_sweep_s += max(0.0, missed) * interval_s
+    state.next_sweep_s += ((now_s - state.next_sweep_s) // interval_s + 1) * interval_s
 
 
 def _drain(state: State, connection: Connection) -> None:

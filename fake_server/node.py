@@ -124,8 +124,9 @@ class Node:
         life.disconnect_tenant(self._state)
         return self._effects()
 
-    def terminate(self) -> list[Effect]:
+    def terminate(self, now_s: float) -> list[Effect]:
         """The process was told to end; what is left open dies with it."""
+        self._pass_time(now_s)
         life.terminate(self._state)
         return self._effects()
 
@@ -156,7 +157,6 @@ class Node:
 
     def receive(self, conn: int, frame: str | bytes, now_s: float) -> list[Effect]:
         """A client sent a frame."""
-        self._pass_time(now_s)
         connection = self._state.connections.get(conn)
         if connection is not None and self.levers.rules:
             self._receive_by_rules(connection, frame, now_s)
@@ -268,6 +268,7 @@ class Node:
                 self._state.effects.append(effect)
 
     def _receive(self, connection: Connection, frame: str | bytes, now_s: float) -> None:
+        self._pass_time(now_s)
         try:
             message = connection.codec.decode(frame, sender="client")
         except MalformedMessage:
@@ -320,7 +321,7 @@ class Node:
 
     def _pass_time(self, now_s: float) -> None:
         self._state.now_s = now_s
-        if not self._state.abandoned:
+        if now_s >= self._state.next_sweep_s and not self._state.abandoned:
             life.pass_sweeps(self._state, now_s)
 
     def _effects(self) -> list[Effect]:

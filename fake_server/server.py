@@ -175,7 +175,7 @@ class FakeServer:
         if self._server is None:
             return
         self._server.close(close_connections=False)
-        self._perform(self._node.terminate())
+        self._perform(self._node.terminate(self._clock()))
         lost = [asyncio.ensure_future(wire.wait_closed()) for wire in self._wires.values()]
         if lost:
             await asyncio.wait(lost, timeout=_HALT_S)

@@ -136,6 +136,17 @@ async def test_sigterm_closes_who_has_channels_and_lets_the_rest_die_5_s_later()
 
 
 @simulated
+async def test_sigterm_does_not_make_up_for_sweeps_that_found_nothing() -> None:
+    async with stage(no_channel_timeout_s=20.0) as s:
+        alice = await tracking(s, "alice")
+        await asyncio.sleep(45)
+        ending = asyncio.create_task(s.server.terminate())
+        assert (await alice.next())[3] == "phx_error"
+        assert await alice.close_code(within_s=4) is None
+        await ending
+
+
+@simulated
 async def test_sigterm_without_connections_ends_at_once_and_the_server_can_start_again() -> None:
     async with stage() as s:
         before_s = asyncio.get_running_loop().time()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fake_server.core.effects import Hangup
+from fake_server.features import quota
 from tests.fake_server.core_stage import Client, Core, ending, reason, status
 
 MESSAGE = {"type": "broadcast", "event": "x", "payload": {}}
@@ -165,6 +166,14 @@ def test_too_many_presences_end_the_channel_that_tracks_or_asks(enabled: bool) -
     assert status(frames) == "ok"
     end = frames[1:] if enabled else first.track({"a": 2})
     assert ending(end) == "Too many presence messages per second"
+
+
+def test_changes_over_the_limit_do_not_pass_and_say_nothing() -> None:
+    core = Core(events_per_s_max=2)
+    state = core.node._state
+    assert quota.changes_pass(state, matches=20, now_s=core.now_s)
+    assert not quota.changes_pass(state, matches=1, now_s=core.now_s + 5)
+    assert core.node.limits.events.average(core.now_s + 5) == 0
 
 
 def test_presence_counts_each_state_each_track_and_each_diff_delivered() -> None:
