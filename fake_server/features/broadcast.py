@@ -30,8 +30,10 @@ def handle(state: State, channel: Channel, request: Message, now_s: float) -> No
     receivers = [
         member
         for member in state.rooms[channel.room].values()
-        if (member is not channel or channel.hears_itself) and _may_hear(member)
+        if member is not channel or channel.hears_itself
     ]
+    if channel.private:
+        receivers = list(filter(_may_hear, receivers))
     if _crashes_v2(request) and any(member.connection.codec is not V1 for member in receivers):
         state.crash(channel)
         return
