@@ -21,7 +21,17 @@ from websockets.http11 import Request, Response
 from fake_server.api import refused
 from fake_server.board import Board, Lever
 from fake_server.config import ServerConfig
-from fake_server.core.effects import Arrive, Block, Effect, Hangup, Kill, Later, Send, Truth
+from fake_server.core.effects import (
+    Arrive,
+    Block,
+    Effect,
+    Hangup,
+    Kill,
+    Later,
+    Send,
+    SendAll,
+    Truth,
+)
 from fake_server.database import Database
 from fake_server.handshake import Refusal, Upgrade, admit
 from fake_server.http import Answer
@@ -31,7 +41,7 @@ from fake_server.http.message import phrase
 from fake_server.node import Node
 from fake_server.registry import Ground
 from fake_server.tokens import sign
-from fake_server.wire import Wire
+from fake_server.wire import Wire, framed
 
 OnTruth = Callable[[str, Mapping[str, Any]], None]
 
@@ -386,7 +396,11 @@ class FakeServer:
         for effect in effects:
             match effect:
                 case Send(conn, frame):
-                    self._wires[conn].write(frame)
+                    self._wires[conn].write(framed(frame))
+                case SendAll(conns, frame):
+                    data = framed(frame)
+                    for conn in conns:
+                        self._wires[conn].write(data)
                 case Hangup(conn, code):
                     self._wires[conn].hang_up(code)
                 case Kill(conn):

@@ -84,6 +84,14 @@ class _CowboyProtocol(ServerProtocol):
         super().send_frame(frame)
 
 
+def framed(frame: str | bytes) -> bytes:
+    """The bytes of a WebSocket frame, the same for every client: a server does not mask."""
+    if isinstance(frame, str):
+        text = frame.encode(errors="surrogateescape")
+        return Frame(Opcode.TEXT, text).serialize(mask=False)
+    return Frame(Opcode.BINARY, frame).serialize(mask=False)
+
+
 class Wire(ServerConnection):
     """The shell around one connection: the core's effects on it, and what its bytes say.
 
@@ -106,7 +114,7 @@ class Wire(ServerConnection):
         self._frozen = False
         self._ready = False
         self._inbox: deque[Callable[[], None]] = deque()
-        self._held: list[str | bytes] = []
+        self._held: list[bytes] = []
         self._held_bytes = 0
         self.frames_in = self.frames_out = 0
         self._opened_s = self._heard_s = self.loop.time()
@@ -124,20 +132,16 @@ class Wire(ServerConnection):
         self._ready = True
         self._hand_over()
 
-    def write(self, frame: str | bytes) -> None:
-        """Write a frame, or hold it back while the connection is blocked."""
+    def write(self, data: bytes) -> None:
+        """Write the bytes of a frame, or hold them back while the connection is blocked."""
         if self._frozen or self.protocol.state is not OPEN:
             return
         self.frames_out += 1
         if self._block_timer is not None:
-            self._held.append(frame)
-            self._held_bytes += len(frame)
-        elif isinstance(frame, str):
-            self.protocol.send_text(frame.encode(errors="surrogateescape"))
-            self.send_data()
+            self._held.append(data)
+            self._held_bytes += len(data)
         else:
-            self.protocol.send_binary(frame)
-            self.send_data()
+            self.transport.write(data)
         waiting_bytes = self.transport.get_write_buffer_size() + self._held_bytes
         if waiting_bytes > self._config.outbox_bytes_max:
             self._owner.overflowed(self, waiting_bytes)
@@ -213,8 +217,8 @@ class Wire(ServerConnection):
 
     def _write_held(self) -> None:
         held, self._held, self._held_bytes = self._held, [], 0
-        for frame in held:
-            self.write(frame)
+        for data in held:
+            self.write(data)
 
     def _release(self) -> None:
         if self._block_timer is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,14 @@ class Send:
     """Write a frame: text as str, binary as bytes."""
 
     conn: int
+    frame: str | bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SendAll:
+    """Write one frame to each of these, in order."""
+
+    conns: Sequence[int]
     frame: str | bytes = field(repr=False)
 
 
@@ -62,4 +70,4 @@ class Truth:
     value: Mapping[str, Any]
 
 
-Effect = Send | Hangup | Kill | Block | Arrive | Later | Truth
+Effect = Send | SendAll | Hangup | Kill | Block | Arrive | Later | Truth

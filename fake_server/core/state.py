@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fake_server.authorization import Access, Attempt, permitted
 from fake_server.config import ServerConfig
-from fake_server.core.effects import Effect, Hangup, Kill, Send, Truth
+from fake_server.core.effects import Effect, Hangup, Kill, Send, SendAll, Truth
 from fake_server.core.presence import Presence
 from fake_server.database import Caller, Database
 from fake_server.levers import Levers
@@ -130,6 +130,15 @@ class State:
             self.effects += self.levers.rules.sent(connection, frame)
         else:
             self.effects.append(Send(connection.id, frame))
+
+    def write_all(self, connections: Sequence[Connection], frame: str | bytes) -> None:
+        """Send one encoded frame to many, as `write` does to each."""
+        if self.levers.rules:
+            for connection in connections:
+                self.write(connection, frame)
+            return
+        heard = [each.id for each in connections if not self.muted(each)]
+        self.effects.append(SendAll(heard, frame))
 
     def send(self, connection: Connection, message: Message) -> None:
         """Encode for this connection's version, and send."""

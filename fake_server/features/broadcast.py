@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from fake_server.core.state import Channel, Room, State
+from fake_server.core.state import Channel, Connection, Room, State
 from fake_server.elixir import external_size, sorted_keys
 from fake_server.features import quota
 from harness.protocol import BROADCAST, V1, Codec, Kind, Message, UserBroadcast
@@ -121,14 +121,14 @@ def _acknowledge(
 
 
 def _fan_out(state: State, receivers: list[Channel], encode: Encode) -> None:
-    frames: dict[str, str | bytes | None] = {}
+    """One frame for all who speak the same version."""
+    by_vsn: dict[str, list[Connection]] = {}
     for receiver in receivers:
-        codec = receiver.connection.codec
-        if codec.vsn not in frames:
-            frames[codec.vsn] = encode(codec)
-        frame = frames[codec.vsn]
+        by_vsn.setdefault(receiver.connection.codec.vsn, []).append(receiver.connection)
+    for connections in by_vsn.values():
+        frame = encode(connections[0].codec)
         if frame is not None:
-            state.write(receiver.connection, frame)
+            state.write_all(connections, frame)
 
 
 def _encoder(topic: str, request: Message) -> Encode:

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from fake_server import ServerConfig
-from fake_server.core.effects import Effect, Send
+from fake_server.core.effects import Effect, Send, SendAll
 from fake_server.handshake import Admission
 from fake_server.node import Node
 from fake_server.tokens import sign
@@ -41,8 +41,9 @@ class Core:
         """The frames among the effects, by connection."""
         found: dict[int, list[Any]] = {}
         for effect in effects:
-            if isinstance(effect, Send):
-                found.setdefault(effect.conn, []).append(json.loads(effect.frame))
+            if isinstance(effect, Send | SendAll):
+                for conn in [effect.conn] if isinstance(effect, Send) else effect.conns:
+                    found.setdefault(conn, []).append(json.loads(effect.frame))
         return found
 
     def next_ref(self) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fake_server import ServerConfig
 from fake_server.authorization import MessagePolicy
-from fake_server.core.effects import Block, Effect, Send, Truth
+from fake_server.core.effects import Block, Effect, Send, SendAll, Truth
 from fake_server.handshake import Admission
 from fake_server.node import Node
 from fake_server.tokens import sign
@@ -91,6 +91,7 @@ def test_whatever_is_sent_the_truth_and_the_membership_agree(sequence: list[Any]
         (member["conn"], member["topic"]) for member in node.membership()
     )
     assert all(effect.conn in (1, 2, 3) for effect in effects if isinstance(effect, Send))
+    assert all(set(effect.conns) <= {1, 2, 3} for effect in effects if isinstance(effect, SendAll))
     for conn in node.connections:
         effects += node.closed(conn, 1006, "network")
     assert believed(effects) == []

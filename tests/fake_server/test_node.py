@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fake_server import ServerConfig
-from fake_server.core.effects import Block, Effect, Hangup, Send, Truth
+from fake_server.core.effects import Block, Effect, Hangup, Send, SendAll, Truth
 from fake_server.handshake import Admission
 from fake_server.levers import Kind, Switch
 from fake_server.node import Node
@@ -133,11 +133,10 @@ def test_a_broadcast_is_encoded_once_for_each_version() -> None:
         joined(node, codec=codec)
     body = {"type": "broadcast", "event": "shot", "payload": {}}
     effects = receive(node, 1, "1", "2", "realtime:room", "broadcast", body)
-    frames = [effect.frame for effect in effects if isinstance(effect, Send)]
-    assert frames[0] is frames[1]
-    assert frames[2] is frames[3]
-    assert json.loads(frames[0])[2:] == ["realtime:room", "broadcast", body]
-    assert json.loads(frames[2])["payload"] == body
+    v2, v1 = [effect for effect in effects if isinstance(effect, SendAll)]
+    assert (v2.conns, v1.conns) == ([1, 2], [3, 4])
+    assert json.loads(v2.frame)[2:] == ["realtime:room", "broadcast", body]
+    assert json.loads(v1.frame)["payload"] == body
 
 
 @pytest.mark.parametrize(("padding", "status"), [(1440, "ok"), (1460, "error")])
