@@ -2,9 +2,9 @@
 
 Here now: connecting in both versions, joining and leaving, heartbeats, broadcasts with `self` and
 `ack` as text and binary, access tokens and their expiry, the idle close, the recorded refusals
-with their delays, Presence, private channels by row policies on messages, and the levers of
-`FakeServer`. Not here yet: the tables behind Postgres Changes (every subscription is answered as by
-an empty publication), the REST API, long polling, rate limits of a tenant, and replay.
+with their delays, Presence, private channels by row policies on messages, the limits, plans and
+changes of a tenant, the ends of a server, and the levers of `FakeServer`. Not here yet: the tables behind Postgres Changes (every subscription is answered as by
+an empty publication), the REST API, long polling, and replay.
 """
 
 from fake_server.config import ServerConfig
