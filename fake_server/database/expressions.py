@@ -63,21 +63,24 @@ def evaluate(node: exp.Expr, scope: Scope) -> Typed:
 
 def is_true(node: exp.Expr, scope: Scope) -> bool:
     """Whether a condition holds: NULL does not. Raises `DatabaseError` 42804 for no boolean."""
-    condition = coerce(evaluate(node, scope), "bool")
-    return condition.value is True
+    return _condition(node, scope, "WHERE") is True
+
+
+def _condition(node: exp.Expr, scope: Scope, where: str) -> bool | None:
+    """A boolean, or NULL. Raises `DatabaseError` 42804 for anything else."""
+    operand = coerce(evaluate(node, scope), "bool")
+    if operand.type != "bool":
+        kind = types.label(operand.type)
+        message = f"argument of {where} must be type boolean, not type {kind}"
+        raise DatabaseError("42804", message)
+    return None if operand.value is None else bool(operand.value)
 
 
 def coerce(operand: Typed, type_name: str, modifier: types.Modifier = ()) -> Typed:
     """Read a literal as this type; leave everything else alone."""
     if operand.type == type_name and not modifier:
         return operand
-    if operand.type == "unknown":
-        return convert(operand, type_name, modifier)
-    if type_name == "bool":
-        raise DatabaseError(
-            "42804", f"argument must be type boolean, not type {types.label(operand.type)}"
-        )
-    return operand
+    return convert(operand, type_name, modifier) if operand.type == "unknown" else operand
 
 
 def convert(operand: Typed, type_name: str, modifier: types.Modifier = ()) -> Typed:
@@ -88,10 +91,20 @@ def convert(operand: Typed, type_name: str, modifier: types.Modifier = ()) -> Ty
     fractional = isinstance(value, float | Decimal)
     if fractional and type_name in ("int2", "int4", "int8"):
         value = types.round_to_integer(value)
+    if isinstance(value, int) and type_name in _BITS and not _fits(value, type_name):
+        raise DatabaseError("22003", f"{types.label(type_name)} out of range")
     if operand.type == "bool" and types.category(type_name) == "S":
         return Typed(type_name, "true" if value else "false")
     text = value if operand.type == "unknown" else types.output(operand.type, value)
     return Typed(type_name, types.cast(type_name, text, modifier))
+
+
+_BITS = {"int2": 15, "int4": 31, "int8": 63}
+
+
+def _fits(number: int, type_name: str) -> bool:
+    bound = 1 << _BITS[type_name]
+    return -bound <= number < bound
 
 
 def assign(operand: Typed, column: str, type_name: str, modifier: types.Modifier) -> Any:
@@ -205,17 +218,17 @@ def _record(columns: Mapping[str, Typed]) -> Typed:
 
 
 def _and(node: exp.And, scope: Scope) -> Typed:
-    sides = [coerce(evaluate(side, scope), "bool").value for side in (node.left, node.right)]
+    sides = [_condition(side, scope, "AND") for side in (node.left, node.right)]
     return Typed("bool", False if False in sides else None if None in sides else True)
 
 
 def _or(node: exp.Or, scope: Scope) -> Typed:
-    sides = [coerce(evaluate(side, scope), "bool").value for side in (node.left, node.right)]
+    sides = [_condition(side, scope, "OR") for side in (node.left, node.right)]
     return Typed("bool", True if True in sides else None if None in sides else False)
 
 
 def _not(node: exp.Not, scope: Scope) -> Typed:
-    value = coerce(evaluate(node.this, scope), "bool").value
+    value = _condition(node.this, scope, "NOT")
     return Typed("bool", None if value is None else not value)
 
 

@@ -12,12 +12,12 @@ _UNIT = {
     **dict.fromkeys(("d", "day", "days"), ("days", 1)),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), ("microseconds", 3_600_000_000)),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), ("microseconds", 60_000_000)),
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), ("microseconds", 1_000_000)),
+    **dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), ("microseconds", 1_000_000)),
     **dict.fromkeys(("ms", "msec", "milliseconds", "millisecond"), ("microseconds", 1000)),
 }
 _PART = re.compile(
     r"\s*(?:(?P<clock>[+-]?\d+:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?)"
-    r"|(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>[a-z]+))\s*",
+    r"|(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>[a-z]*))\s*",
     re.IGNORECASE,
 )
 _DAY_US = 86_400_000_000
@@ -41,7 +41,7 @@ def _fields(text: str) -> dict[str, Decimal] | None:
     at = 0
     while at < len(text):
         part = _PART.match(text, at)
-        if part is None or (part["unit"] and part["unit"].lower() not in _UNIT):
+        if part is None or (part["unit"] or "").lower() not in _UNIT:
             return None
         field, amount = _amount(part)
         fields[field] = fields.get(field, Decimal(0)) + amount
@@ -69,7 +69,8 @@ def _canonical(fields: dict[str, Decimal]) -> str:
         if count
     ]
     if microseconds or not words:
-        words.append(_clock(microseconds))
+        plus = "+" if words and words[-1].startswith("-") and microseconds > 0 else ""
+        words.append(plus + _clock(microseconds))
     return " ".join(words)
 
 

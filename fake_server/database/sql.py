@@ -32,7 +32,7 @@ def parse_statements(text: str) -> tuple[exp.Expr, ...]:
     try:
         return tuple(tree for tree in sqlglot.parse(text, dialect=_Dialect) if tree is not None)
     except (SqlglotError, RecursionError) as error:
-        raise DatabaseError("42601", f"syntax error: {_reason(error)}") from None
+        raise DatabaseError("42601", _reason(error)) from None
 
 
 @lru_cache(maxsize=1024)
@@ -81,6 +81,5 @@ def type_of(tree: exp.Expr) -> tuple[str, tuple[int, ...]]:
 def _reason(error: Exception) -> str:
     errors = getattr(error, "errors", None)
     if not errors:
-        return str(error).splitlines()[0]
-    first = errors[0]
-    return f"{first['description']} at or near {first['highlight']!r}"
+        return f"syntax error: {str(error).splitlines()[0] or type(error).__name__}"
+    return f'syntax error at or near "{errors[0]["highlight"]}"'

@@ -87,7 +87,7 @@ class Session:
         table = self._database.find_table(table_key(target))
         given = target.expressions if isinstance(target, exp.Schema) else []
         names = [name_of(item) for item in given] or [column.name for column in table.columns]
-        rows = [_assigned(table, names, values) for values in self._values(statement)]
+        rows = [_assigned(table, names, values, bool(given)) for values in self._values(statement)]
         inserted = self._database.insert_stored(
             table,
             rows,
@@ -245,8 +245,15 @@ def _project(items: list[exp.Expr], scope: Scope) -> Iterator[dict[str, Typed]]:
             for columns in scope.relations.values():
                 row |= columns
         else:
-            row[_output_name(item)] = evaluate(item, scope)
+            row[_free_name(_output_name(item), row)] = evaluate(item, scope)
     yield row
+
+
+def _free_name(name: str, row: dict[str, Typed]) -> str:
+    """Postgres may give two columns one name; here the later ones get a number."""
+    if name not in row:
+        return name
+    return next(free for n in range(2, len(row) + 3) if (free := f"{name}_{n}") not in row)
 
 
 def _output_name(item: exp.Expr) -> str:
@@ -289,9 +296,11 @@ def _value_or_default(item: exp.Expr, scope: Scope) -> Typed | None:
     return evaluate(item, scope)
 
 
-def _assigned(table: Table, names: list[str], values: list[Typed | None]) -> Row:
+def _assigned(table: Table, names: list[str], values: list[Typed | None], named: bool) -> Row:
     if len(values) > len(names):
         raise DatabaseError("42601", "INSERT has more expressions than target columns")
+    if values and named and len(values) < len(names):
+        raise DatabaseError("42601", "INSERT has more target columns than expressions")
     pairs = zip(names, values, strict=False)
     return {name: _stored(table, name, value) for name, value in pairs if value is not None}
 

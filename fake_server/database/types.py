@@ -93,7 +93,12 @@ def output(type_name: str, value: Value) -> str:
     if value is None:
         return ""
     if type_name.startswith("_"):
-        items = (_array_item(output(type_name[1:], item), item) for item in value)
+        items = (
+            output(type_name, item)
+            if isinstance(item, list)
+            else _array_item(output(type_name[1:], item), item)
+            for item in value
+        )
         return "{" + ",".join(items) + "}"
     if type_name == "bool":
         return "t" if value else "f"
@@ -157,8 +162,10 @@ def parse_json(text: str) -> Any:
     """Read JSON without losing digits. Raises `DatabaseError` 22P02."""
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise _invalid_json(_json_complaint(text, error.pos)) from None
     except (ValueError, RecursionError):
-        raise DatabaseError("22P02", "invalid input syntax for type json") from None
+        raise _invalid_json(None) from None
 
 
 def timestamp_text(now_s: float) -> str:
@@ -169,6 +176,17 @@ def timestamp_text(now_s: float) -> str:
 
 
 # How each type reads its text.
+
+
+def _invalid_json(details: str | None) -> DatabaseError:
+    return DatabaseError("22P02", "invalid input syntax for type json", details)
+
+
+def _json_complaint(text: str, at: int) -> str:
+    token = re.compile(r"\s*(\w+|.)", re.DOTALL).match(text, at)
+    if token is None:
+        return "The input string ended unexpectedly."
+    return f'Token "{token[1]}" is invalid.'
 
 
 def _refuse_constant(name: str) -> Any:
@@ -316,8 +334,20 @@ def _moment(text: str, type_label: str) -> datetime:
     except ValueError:
         pass
     if re.match(r"[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9:.]+)?([+-][0-9:]+|Z)?$", word):
-        raise DatabaseError("22008", f'date/time field value out of range: "{text}"')
+        raise _out_of_range(text, _exceeds_the_calendar(word))
     raise _invalid(type_label, text, "22007")
+
+
+def _out_of_range(text: str, may_be_swapped: bool = False) -> DatabaseError:
+    hint = 'Perhaps you need a different "datestyle" setting.' if may_be_swapped else None
+    message = f'date/time field value out of range: "{text}"'
+    return DatabaseError("22008", message, hint=hint)
+
+
+def _exceeds_the_calendar(word: str) -> bool:
+    """Whether the month or the day is one that no calendar has."""
+    _, month, day = (int(part) for part in re.findall("[0-9]+", word)[:3])
+    return not (1 <= month <= 12 and 1 <= day <= 31)
 
 
 def _fraction(text: str, moment: datetime | time) -> str:
@@ -353,6 +383,8 @@ def _time(text: str, _: Modifier) -> str:
     try:
         moment = time.fromisoformat(text.strip()).replace(tzinfo=None)
     except ValueError:
+        if re.fullmatch(r"[0-9]{1,2}:[0-9]{1,2}(:[0-9.]+)?", text.strip()):
+            raise _out_of_range(text) from None
         raise _invalid("time", text, "22007") from None
     return _fraction(moment.isoformat(), moment)
 
@@ -434,8 +466,6 @@ def _array_text(token: str) -> str | None:
 def _array_item(text: str, value: Value) -> str:
     if value is None:
         return "NULL"
-    if isinstance(value, list):
-        return text
     plain = text and text.upper() != "NULL" and not re.search(r'[{}",\\\s]', text)
     return text if plain else '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
 
