@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
+from fake_server.control import Control
 from fake_server.schema import SchemaError, default_schema, load, server_config
 from fake_server.server import FakeServer
 
@@ -37,6 +38,13 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "(default: generating courses)",
     )
     parser.add_argument(
+        "--control-port",
+        metavar="PORT",
+        type=_port,
+        help="pull levers and read the ground truth over HTTP on this port of 127.0.0.1, as "
+        "docs/levers.md describes; 0 is any free port",
+    )
+    parser.add_argument(
         "--until-stdin-closes",
         action="store_true",
         help="end when standard input does, as when the parent process dies",
@@ -57,30 +65,46 @@ async def _run(arguments: argparse.Namespace) -> int:
         print(f"fake_server: {error}", file=sys.stderr)
         return _SCHEMA_WRONG
     server = FakeServer(server_config(schema))
+    control = Control(server)
     try:
-        await server.start(arguments.host, arguments.port)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        print(
-            f"fake_server: cannot listen on {arguments.host}:{arguments.port}: {reason}",
-            file=sys.stderr,
-        )
+        await _listen(server, control, arguments)
+    except _PortBusy as busy:
+        print(f"fake_server: {busy}", file=sys.stderr)
         return _PORT_BUSY
     stopping = _stop_signals(arguments.until_stdin_closes)
-    print(json.dumps(_ready(server)), flush=True)
+    print(json.dumps(_ready(server, control)), flush=True)
     if await stopping:
         await server.terminate()
     await server.stop()
+    await control.stop()
     return 0
 
 
-def _ready(server: FakeServer) -> dict[str, object]:
+class _PortBusy(Exception):
+    """A port cannot be listened on."""
+
+
+async def _listen(server: FakeServer, control: Control, arguments: argparse.Namespace) -> None:
+    host, port = arguments.host, arguments.port
+    try:
+        await server.start(host, port)
+        if arguments.control_port is not None:
+            host, port = control.host, arguments.control_port
+            await control.start(port)
+    except OSError as error:
+        await server.stop()
+        reason = error.strerror or str(error)
+        raise _PortBusy(f"cannot listen on {host}:{port}: {reason}") from None
+
+
+def _ready(server: FakeServer, control: Control) -> dict[str, object]:
     return {
         "host": server.host,
         "port": server.port,
         "url": server.url,
         "apikey": server.apikey,
         "version": _version(),
+        **({"control": control.url} if control.port else {}),
     }
 
 

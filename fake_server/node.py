@@ -219,6 +219,10 @@ class Node:
         for conn in conns:
             self._state.connections[conn].app_stopped = True
 
+    def clients(self) -> dict[int, str | None]:
+        """Whose the live connections are, by number."""
+        return {connection.id: connection.client for connection in self._state.connections.values()}
+
     def matching(self, where: Where) -> list[int]:
         """The live connections in scope; one that names a topic has only those that joined it."""
         joined = dict.fromkeys(channel.connection.id for channel in self.channels(where))

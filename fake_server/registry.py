@@ -155,7 +155,7 @@ def _late(pull: Pull) -> Act:
 
 
 def _is_no_heartbeat(message: Message) -> bool:
-    return message.topic != PHOENIX
+    return bool(message.topic != PHOENIX)
 
 
 def _is_change(message: Message) -> bool:
@@ -166,8 +166,8 @@ def _is_subscribed(message: Message) -> bool:
     payload: Any = message.payload
     if message.event != SYSTEM or not isinstance(payload, dict):
         return False
-    told = payload.get("extension"), payload.get("status")
-    return told == (POSTGRES_CHANGES, "ok")
+    told = [payload.get("extension"), payload.get("status")]
+    return told == [POSTGRES_CHANGES, "ok"]
 
 
 def _omit_acks(ground: Ground, pull: Pull) -> Undo | None:
@@ -409,6 +409,7 @@ LEVERS: Mapping[str, Spec] = {
     "limits": Spec(
         "the tenant has other limits and settings; some send everybody away (`limit`)",
         _limit,
+        (),
         _LIMITS,
         lasts=True,
     ),

@@ -33,6 +33,7 @@ from fake_server.core.effects import (
     Truth,
 )
 from fake_server.database import Database
+from fake_server.ground_truth import Counts, connections, members
 from fake_server.handshake import Refusal, Upgrade, admit
 from fake_server.http import Answer
 from fake_server.http import Request as HttpRequest
@@ -41,6 +42,7 @@ from fake_server.http.message import phrase
 from fake_server.node import Node
 from fake_server.registry import Ground
 from fake_server.tokens import sign
+from fake_server.where import Where
 from fake_server.wire import Wire, framed
 
 OnTruth = Callable[[str, Mapping[str, Any]], None]
@@ -84,6 +86,7 @@ class FakeServer:
         self._wires: dict[int, Wire] = {}
         self._board = Board(self._ground())
         self._late_frames = 0
+        self._counts = Counts()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due_s: float | None = None
         self._logger = _websockets_logger()
@@ -317,6 +320,17 @@ class FakeServer:
         """Who is joined to what: conn, client, topic, join_ref, in order of arrival."""
         return self._node.membership()
 
+    def truth(self) -> dict[str, Any]:
+        """Everything that the server knows to be true: whether it listens, who is connected and
+        joined with which token (its `jti`), and the counts. Holds no secrets."""
+        return {
+            "now_s": self._clock(),
+            "listening": self._server is not None,
+            "connections": connections(self._wires, self._node.clients()),
+            "membership": members(self._node.channels(Where())),
+            "counters": self._counts.told(self._wires.values()),
+        }
+
     # What the wires tell (`wire.Owner`).
 
     def made(self, wire: Wire) -> None:
@@ -391,6 +405,7 @@ class FakeServer:
             await wire.close(await wire.hung_up)
         finally:
             del self._wires[conn]
+            self._counts.ended(wire)
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -412,6 +427,7 @@ class FakeServer:
                 case Later(delay_s, then):
                     self._in_a_while(delay_s, then)
                 case Truth(f, value):
+                    self._counts.act(f)
                     if self._on_truth is not None:
                         self._on_truth(f, value)
         self._set_timer()

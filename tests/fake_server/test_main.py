@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from websockets.sync.client import connect
@@ -48,6 +49,24 @@ def test_it_says_where_it_is_serves_and_ends_cleanly_on_a_signal(number: signal.
             stdout, stderr = child.communicate(timeout=_PATIENCE_S)
         assert (child.returncode, stdout) == (0, "")
         assert line["apikey"] not in stderr
+
+
+def test_the_control_api_is_told_and_serves_until_the_end() -> None:
+    with process("--control-port", "0") as child:
+        control = ready(child)["control"]
+        with urlopen(f"{control}/truth", timeout=_PATIENCE_S) as reply:
+            assert json.loads(reply.read())["listening"] is True
+        child.terminate()
+        assert child.wait(_PATIENCE_S) == 0
+
+
+def test_a_busy_control_port_is_one_clear_line_and_exit_3() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with process("--control-port", str(port)) as child:
+            stdout, stderr = child.communicate(timeout=_PATIENCE_S)
+    assert (child.returncode, stdout) == (3, "")
+    assert f"cannot listen on 127.0.0.1:{port}" in stderr
 
 
 def test_it_ends_when_its_parent_closes_stdin() -> None:
