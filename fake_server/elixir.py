@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from decimal import Decimal
 from typing import Any
+
+_MAYBE_FLOAT = re.compile(r"\d[.e]")
+_STRING_OR_FLOAT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+(?:e[+-]?\d+)?|e[+-]?\d+)')
 
 
 def inspect(value: Any) -> str:
@@ -20,8 +25,19 @@ def inspect(value: Any) -> str:
             return f"%{{{', '.join(pairs)}}}"
         case list():
             return f"[{', '.join(map(inspect, value))}]"
+        case float():
+            return _shortest(value)
         case _:
             return json.dumps(value, ensure_ascii=False)
+
+
+def notation(text: str) -> str:
+    """A JSON text of ours with its floats as the real server writes them: 1000.0 is 1.0e3."""
+    if not _MAYBE_FLOAT.search(text):
+        return text
+    return _STRING_OR_FLOAT.sub(
+        lambda match: match[0] if match[0][0] == '"' else _shortest(float(match[0])), text
+    )
 
 
 def external_size(value: Any) -> int:
@@ -34,6 +50,31 @@ def sorted_keys(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: sorted_keys(value[key]) for key in sorted(value)}
     return [sorted_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _shortest(value: float) -> str:
+    """The digits that Erlang's `float_to_binary(Float, [short])` takes: the exponent if that is
+    shorter, or if a float of this size is no longer sure of its last integer digit."""
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    text = "".join(map(str, digits))
+    place = len(text) + exponent if value else 1
+    if 0 <= place < len(text):
+        body = f"{text[:place] or '0'}.{text[place:]}"
+    else:
+        body = _outside_the_digits(text, place, abs(value))
+    return f"-{body}" if sign else body
+
+
+def _outside_the_digits(text: str, place: int, size: float) -> str:
+    """The point lies left of all digits, or right of them."""
+    exponent = str(place - 1)
+    exponent_cost = len(exponent) + 1 + (2 if len(text) == 1 else 1)
+    if place < 0 and 2 - place <= exponent_cost:
+        return f"0.{'0' * -place}{text}"
+    if place >= len(text) and place - len(text) + 2 <= exponent_cost and size < 2**53:
+        return f"{text}{'0' * (place - len(text))}.0"
+    return f"{text[0]}.{text[1:] or '0'}e{exponent}"
 
 
 def _term_size(value: Any) -> int:

@@ -13,6 +13,7 @@ from fake_server.config import ServerConfig
 from fake_server.core.effects import Effect, Hangup, Kill, Send, SendAll, Truth
 from fake_server.core.presence import Presence
 from fake_server.database import Caller, Database
+from fake_server.elixir import notation
 from fake_server.levers import Levers
 from fake_server.limits import Limits
 from fake_server.schema import default_schema
@@ -142,7 +143,8 @@ class State:
 
     def send(self, connection: Connection, message: Message) -> None:
         """Encode for this connection's version, and send."""
-        self.write(connection, connection.codec.encode(message, sender="server"))
+        frame = connection.codec.encode(message, sender="server")
+        self.write(connection, notation(frame) if isinstance(frame, str) else frame)
 
     def reply(
         self, connection: Connection, request: Message, join_ref: Any, status: str, response: Any

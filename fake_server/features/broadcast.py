@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fake_server.core.state import Channel, Connection, Room, State
-from fake_server.elixir import external_size, sorted_keys
+from fake_server.elixir import external_size, notation, sorted_keys
 from fake_server.features import quota
 from harness.protocol import BROADCAST, V1, Codec, Kind, Message, UserBroadcast
 
@@ -140,7 +140,12 @@ def _encoder(topic: str, request: Message) -> Encode:
             return lambda codec: _binary_push(codec, topic, data)
         case _:
             message = Message(topic, BROADCAST, sorted_keys(request.payload))
-            return lambda codec: codec.encode(message, sender="server")
+            return lambda codec: _text_broadcast(codec, message)
+
+
+def _text_broadcast(codec: Codec, message: Message) -> str | bytes:
+    frame = codec.encode(message, sender="server")
+    return notation(frame) if isinstance(frame, str) else frame
 
 
 def _user_broadcast(codec: Codec, topic: str, pushed: UserBroadcast) -> str | bytes | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fake_server.elixir import external_size, inspect, sorted_keys
+from fake_server.elixir import external_size, inspect, notation, sorted_keys
 
 
 @pytest.mark.parametrize(("value", "printed"), [
@@ -47,3 +47,35 @@ def test_keys_come_back_in_order_at_every_depth() -> None:
     assert (
         str(sorted_keys({"b": [{"d": 1, "c": 2}], "a": 0})) == "{'a': 0, 'b': [{'c': 2, 'd': 1}]}"
     )
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("1000.0", "1.0e3"),
+        ("100.0", "100.0"),
+        ("-1000.0", "-1.0e3"),
+        ("1230.0", "1230.0"),
+        ("12300.0", "1.23e4"),
+        ("123456.0", "123456.0"),
+        ("12.5", "12.5"),
+        ("0.0", "0.0"),
+        ("-0.0", "-0.0"),
+        ("0.5", "0.5"),
+        ("0.05", "0.05"),
+        ("0.0001", "0.0001"),
+        ("1e-05", "1.0e-5"),
+        ("1e+16", "1.0e16"),
+        ("9007199254740992.0", "9.007199254740992e15"),
+        ("9007199254740991.0", "9007199254740991.0"),
+        ("1.5e+300", "1.5e300"),
+    ],
+)
+def test_floats_are_written_as_short_as_erlang_writes_them(ours: str, theirs: str) -> None:
+    """The first is recorded (`broadcast_default`); the others are Erlang's rule."""
+    assert notation(f'{{"n":{ours}}}') == f'{{"n":{theirs}}}'
+
+
+def test_what_looks_like_a_float_in_a_string_is_left_alone() -> None:
+    text = '{"version 1000.0":"\\"1000.0","n":[1000,12345678901234567890]}'
+    assert notation(text) == text
