@@ -1,24 +1,17 @@
-"""Who may read and write the messages of a private channel: row policies, and what they answered.
+"""What a private channel may: asked of the row policies when it is first needed, and kept.
 
-A policy is anything with `permits`; `MessagePolicy` is one that is plain data. What a channel was
-found to be allowed is kept in its `Access`, looked up when it is first needed, as the real server
-does with probe rows in `realtime.messages` (`protocol.md §6.2`).
+The real server asks with probe rows in `realtime.messages` (`protocol.md §6.2`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
-
-from fake_server.database.expressions import like
+from typing import Any, Literal
 
 Command = Literal["select", "insert"]
 """Reading is SELECT, writing is INSERT."""
 Extension = Literal["broadcast", "presence"]
-
-_BYPASSING_ROLES = ("service_role", "postgres")
-"""The roles that no row policy holds back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,41 +24,6 @@ class Attempt:
     role: str
     claims: Mapping[str, Any] = field(repr=False)
     """All that the token says, as `request.jwt.claims` gives it to a policy."""
-
-
-class Policy(Protocol):
-    """One row policy on `realtime.messages`."""
-
-    def permits(self, attempt: Attempt) -> bool:
-        """Whether this policy alone allows the attempt."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessagePolicy:
-    """`create policy NAME on realtime.messages for COMMAND to ROLE using (realtime.topic() like
-    TOPIC and extension = EXTENSION)`."""
-
-    name: str
-    command: Command
-    role: str | None
-    """None is `public`: every role."""
-    topic: str = "%"
-    """A pattern as LIKE takes it: `%` is any text, `_` any character."""
-    extension: Extension | None = None
-    """None is both."""
-
-    def permits(self, attempt: Attempt) -> bool:
-        return (
-            attempt.command == self.command
-            and self.role in (None, attempt.role)
-            and self.extension in (None, attempt.extension)
-            and like(attempt.sub_topic, self.topic)
-        )
-
-
-def permitted(policies: Iterable[Policy], attempt: Attempt) -> bool:
-    """Whether any policy allows the attempt, or the role needs none."""
-    return attempt.role in _BYPASSING_ROLES or any(policy.permits(attempt) for policy in policies)
 
 
 @dataclass(slots=True)

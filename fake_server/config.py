@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fake_server.authorization import Policy
 from fake_server.database.catalog import Schema
 from fake_server.jwks import KeySet
 
@@ -29,9 +28,6 @@ class ServerConfig:
     """More keys that tokens may be signed with: `KeySet.of({"keys": [...]})`."""
     schema: Schema | None = field(default=None, repr=False)
     """The tables, users and row policies, from `schema.load`; None is the default file."""
-    message_policies: tuple[Policy, ...] = ()
-    """Row policies on `realtime.messages` beside those of the schema: who else may use which
-    private channels."""
     private_only: bool = False
     """Public channels are refused."""
     presence_enabled: bool = False

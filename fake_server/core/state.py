@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fake_server.authorization import Access, Attempt, permitted
+from fake_server.authorization import Access, Attempt
 from fake_server.config import ServerConfig
 from fake_server.core.effects import Effect, Hangup, Kill, Send, SendAll, Truth
 from fake_server.core.presence import Presence
@@ -256,8 +256,6 @@ class State:
         return due
 
     def _permits(self, attempt: Attempt) -> bool:
-        if permitted(self.config.message_policies, attempt):
-            return True
         caller = Caller(attempt.role, attempt.claims)
         return self.database.may_use_topic(
             attempt.command, attempt.sub_topic, attempt.extension, caller

@@ -12,7 +12,7 @@ from fake_server.handshake import Admission
 from fake_server.node import Node
 from fake_server.tokens import sign
 from harness.protocol import V2
-from tests.fake_server.recorded_policies import RECORDED_POLICIES
+from tests.fake_server.recorded_policies import RECORDED_SCHEMA
 
 NOW_S = 1_800_000_000.0
 SECRET = ServerConfig().jwt_secret
@@ -27,7 +27,7 @@ class Core:
     """A node with the recorded policies that answers refused joins at once."""
 
     def __init__(self, **config: Any) -> None:
-        settings = {"message_policies": RECORDED_POLICIES, "join_error_delay_s": 0.0, **config}
+        settings = {"schema": RECORDED_SCHEMA, "join_error_delay_s": 0.0, **config}
         self.node = Node(ServerConfig(**settings), random.Random(1))
         self.now_s = NOW_S
         self._ref = 0

@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_server import ServerConfig
-from fake_server.authorization import MessagePolicy
 from fake_server.core.effects import Block, Effect, Send, SendAll, Truth
 from fake_server.handshake import Admission
 from fake_server.node import Node
 from fake_server.tokens import sign
 from harness.protocol import V1, V2
+from tests.fake_server.recorded_policies import policy, schema_of
 
-OPEN = (MessagePolicy(name="all", command="select", role=None, topic="a%"),)
+OPEN = schema_of(policy("select", None, "a%"))
 NOW_S = 1_800_000_000.0
-CONFIG = ServerConfig(channels_per_client_max=2, message_policies=OPEN)
+CONFIG = ServerConfig(channels_per_client_max=2, schema=OPEN)
 GOOD = sign({"role": "anon", "exp": NOW_S + 50, "jti": "t"}, CONFIG.jwt_secret)
 
 anything = st.recursive(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from fake_server.authorization import Access, Attempt, MessagePolicy, permitted
-from tests.fake_server.recorded_policies import RECORDED_POLICIES
-
-
-def allowed(policy: MessagePolicy, **attempt: str) -> bool:
-    asked = {"command": "select", "extension": "broadcast", "sub_topic": "a-1", "role": "anon"}
-    return policy.permits(Attempt(claims={}, **{**asked, **attempt}))  # type: ignore[arg-type]
+from fake_server.authorization import Access, Attempt
+from fake_server.database import Caller, Database, Policy
+from fake_server.database.expressions import like
+from tests.fake_server.recorded_policies import RECORDED_POLICIES, policy, schema_of
 
 
 @pytest.mark.parametrize(
@@ -34,30 +33,30 @@ def allowed(policy: MessagePolicy, **attempt: str) -> bool:
 )
 def test_topics_match_as_like_does(pattern: str, topic: str, matches: bool) -> None:
     """And in time: a topic is as long as its sender likes, and many `%` must not multiply."""
-    policy = MessagePolicy(name="p", command="select", role="anon", topic=pattern)
-    assert allowed(policy, sub_topic=topic) is matches
+    assert like(topic, pattern) is matches
+
+
+def database(*policies: Policy) -> Database:
+    return Database(schema_of(*policies), random.Random(1), 0.0)
 
 
 def test_a_policy_is_for_one_command_one_role_and_one_extension() -> None:
-    policy = MessagePolicy(name="p", command="select", role="anon", extension="broadcast")
-    assert allowed(policy)
-    assert not allowed(policy, command="insert")
-    assert not allowed(policy, role="authenticated")
-    assert not allowed(policy, extension="presence")
+    asked = database(policy("select", "anon", extension="broadcast")).may_use_topic
+    assert asked("select", "a", "broadcast", Caller("anon", {}))
+    assert not asked("insert", "a", "broadcast", Caller("anon", {}))
+    assert not asked("select", "a", "broadcast", Caller("authenticated", {}))
+    assert not asked("select", "a", "presence", Caller("anon", {}))
 
 
 def test_a_policy_without_role_and_extension_is_for_all() -> None:
-    policy = MessagePolicy(name="p", command="select", role=None)
-    assert allowed(policy, role="whoever", extension="presence")
+    asked = database(policy("select", None)).may_use_topic
+    assert asked("select", "a", "presence", Caller("authenticated", {}))
 
 
-@pytest.mark.parametrize(
-    ("role", "permits"),
-    [("service_role", True), ("postgres", True), ("authenticated", False), ("", False)],
-)
-def test_only_the_roles_above_row_policies_need_none(role: str, permits: bool) -> None:
-    attempt = Attempt("insert", "presence", "a", role, {})
-    assert permitted((), attempt) is permits
+@pytest.mark.parametrize(("role", "permits"), [("service_role", True), ("authenticated", False)])
+def test_only_the_service_role_needs_no_policy(role: str, permits: bool) -> None:
+    asked = database().may_use_topic
+    assert asked("insert", "a", "presence", Caller(role, {})) is permits
 
 
 class Asked:
@@ -65,11 +64,15 @@ class Asked:
 
     def __init__(self, topic: str) -> None:
         self.looked_up: list[tuple[str, str]] = []
+        self._database = database(*RECORDED_POLICIES)
         self.access = Access(self._permits, topic, "authenticated", {})
 
     def _permits(self, attempt: Attempt) -> bool:
         self.looked_up.append((attempt.command, attempt.extension))
-        return permitted(RECORDED_POLICIES, attempt)
+        caller = Caller(attempt.role, attempt.claims)
+        return self._database.may_use_topic(
+            attempt.command, attempt.sub_topic, attempt.extension, caller
+        )
 
 
 READS = [("select", "broadcast"), ("select", "presence")]

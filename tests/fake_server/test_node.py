@@ -15,12 +15,10 @@ from fake_server.node import Node
 from fake_server.tokens import sign
 from fake_server.where import Choice
 from harness.protocol import V1, V2, Codec
-from tests.fake_server.recorded_policies import RECORDED_POLICIES
+from tests.fake_server.recorded_policies import RECORDED_SCHEMA
 
 NOW_S = 1_800_000_000.0
-CONFIG = ServerConfig(
-    channels_per_client_max=2, payload_kb_max=1, message_policies=RECORDED_POLICIES
-)
+CONFIG = ServerConfig(channels_per_client_max=2, payload_kb_max=1, schema=RECORDED_SCHEMA)
 JOIN = {"config": {"broadcast": {"self": True, "ack": True}}}
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from fake_server.authorization import MessagePolicy
 from tests.fake_server.core_stage import NOW_S, Core, ending, reason, status, token
-from tests.fake_server.recorded_policies import RECORDED_POLICIES
+from tests.fake_server.recorded_policies import RECORDED_POLICIES, policy, schema_of
 
 UNREADABLE = "You do not have permissions to read from this Channel topic: "
 PRIVATE_ONLY = "PrivateOnly: This project only allows private channels"
@@ -21,7 +20,7 @@ def test_a_private_topic_without_policy_is_refused(topic: str) -> None:
 
 
 def test_without_policies_only_the_service_role_may_join() -> None:
-    core = Core(message_policies=())
+    core = Core(schema=schema_of())
     frames = core.client().join("priv-1", private=True, access_token=token())
     assert reason(frames) == f"Unauthorized: {UNREADABLE}priv-1"
     service = core.client().join("priv-1", private=True, access_token=token("service_role"))
@@ -30,8 +29,8 @@ def test_without_policies_only_the_service_role_may_join() -> None:
 
 def test_one_of_the_two_reads_is_enough_to_join() -> None:
     """Presence counts only where it was asked for: else nobody looks at its policy."""
-    presence = MessagePolicy(name="p", command="select", role="authenticated", extension="presence")
-    core = Core(message_policies=(presence,))
+    presence = policy("select", "authenticated", extension="presence")
+    core = Core(schema=schema_of(presence))
     with_it = core.client().join("room", private=True, access_token=token())
     assert status(with_it) == "ok"
     without = core.client().join("room", private=True, enabled=False, access_token=token())
@@ -39,8 +38,8 @@ def test_one_of_the_two_reads_is_enough_to_join() -> None:
 
 
 def test_who_may_read_only_presence_hears_no_broadcast() -> None:
-    presence = MessagePolicy(name="p", command="select", role="anon", extension="presence")
-    core = Core(message_policies=(presence,))
+    presence = policy("select", "anon", extension="presence")
+    core = Core(schema=schema_of(presence))
     deaf, service = core.client(), core.client()
     deaf.join("room", private=True)
     service.join("room", private=True, access_token=token("service_role"))
@@ -104,8 +103,8 @@ def test_a_tenant_of_private_channels_takes_private_ones() -> None:
 
 
 def test_replay_needs_the_right_to_read_broadcasts() -> None:
-    presence = MessagePolicy(name="p", command="select", role="anon", extension="presence")
-    core = Core(message_policies=(presence,))
+    presence = policy("select", "anon", extension="presence")
+    core = Core(schema=schema_of(presence))
     frames = core.client().join("room", private=True, broadcast={"replay": {"since": 0}})
     assert reason(frames) == f"Unauthorized: {UNREADABLE}room"
 
@@ -116,8 +115,8 @@ def fresh(role: str = "authenticated") -> dict[str, str]:
 
 
 def test_a_new_token_that_reads_less_ends_the_channel() -> None:
-    broadcast = MessagePolicy(name="b", command="select", role=None, extension="broadcast")
-    core = Core(message_policies=(broadcast, *RECORDED_POLICIES))
+    broadcast = policy("select", None, extension="broadcast")
+    core = Core(schema=schema_of(broadcast, *RECORDED_POLICIES))
     alice = core.client()
     alice.join("priv-1", private=True, access_token=token())
     assert ending(alice.push("access_token", fresh("anon"), "priv-1")) == (
@@ -132,8 +131,8 @@ def test_a_new_token_that_reads_nothing_ends_the_channel() -> None:
 
 
 def test_a_new_token_that_reads_more_is_heard_at_once() -> None:
-    presence = MessagePolicy(name="p", command="select", role="anon", extension="presence")
-    core = Core(message_policies=(presence, *RECORDED_POLICIES))
+    presence = policy("select", "anon", extension="presence")
+    core = Core(schema=schema_of(presence, *RECORDED_POLICIES))
     alice, bob = core.client(), core.client()
     alice.join("priv-1", private=True)
     bob.join("priv-1", private=True, access_token=token())
@@ -145,9 +144,9 @@ def test_a_new_token_that_reads_more_is_heard_at_once() -> None:
 
 
 def test_a_new_token_has_its_right_to_write_looked_at_anew() -> None:
-    write = MessagePolicy(name="w", command="insert", role="editor", topic="ro-%")
-    read = MessagePolicy(name="r", command="select", role="editor", topic="ro-%")
-    core = Core(message_policies=(write, read, *RECORDED_POLICIES))
+    write = policy("insert", "editor", "ro-%")
+    read = policy("select", "editor", "ro-%")
+    core = Core(schema=schema_of(write, read, *RECORDED_POLICIES))
     alice = core.client()
     alice.join("ro-1", private=True, access_token=token(), broadcast={"ack": True})
     assert alice.push("broadcast", {"event": "x"}, "ro-1") == []
@@ -166,7 +165,7 @@ def test_a_new_token_after_a_track_has_the_diffs_come_the_short_way() -> None:
 
 
 def test_permissions_of_a_public_channel_are_never_looked_at() -> None:
-    alice = Core(message_policies=()).client()
+    alice = Core(schema=schema_of()).client()
     alice.join()
     assert alice.push("access_token", fresh("nobody")) == []
     assert status(alice.track({"n": 1})) == "ok"
@@ -203,7 +202,7 @@ def test_a_malformed_token_ends_the_channel_and_not_the_socket(bad: str) -> None
 
 def test_the_timer_looks_at_the_token_and_not_at_the_policies() -> None:
     """Who lost a permission meanwhile keeps the channel until the next token."""
-    core = Core(message_policies=RECORDED_POLICIES)
+    core = Core()
     alice = core.client()
     alice.join("priv-1", private=True, access_token=token())
     channel_ends = core.sent(core.node.due(NOW_S + 300))

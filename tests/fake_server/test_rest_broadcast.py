@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from harness.protocol import V2, Kind, UserBroadcast
 from tests.fake_server.http_client import Reply, ask
-from tests.fake_server.recorded_policies import RECORDED_POLICIES
+from tests.fake_server.recorded_policies import RECORDED_SCHEMA
 from tests.fake_server.stage import PATIENCE_S, Stage, in_simulation, simulated, stage
 
 HOST = "realtime-dev.localhost"
@@ -112,7 +112,7 @@ async def test_a_single_message_is_binary_in_v2_and_json_in_v1() -> None:
 @simulated
 async def test_private_messages_without_the_right_are_accepted_and_dropped() -> None:
     """A batch tells nothing of it, a single message does (`protocol.md §4.5`)."""
-    async with calling(message_policies=RECORDED_POLICIES) as caller:
+    async with calling(schema=RECORDED_SCHEMA) as caller:
         private = await hears(caller.stage, "priv-1", private=True)
         public = await hears(caller.stage, "priv-1")
         message = {**MESSAGE, "topic": "priv-1", "private": True}
@@ -130,7 +130,7 @@ async def test_private_messages_without_the_right_are_accepted_and_dropped() -> 
 
 @simulated
 async def test_who_may_track_and_not_listen_hears_nothing_over_http_either() -> None:
-    async with calling(message_policies=RECORDED_POLICIES) as caller:
+    async with calling(schema=RECORDED_SCHEMA) as caller:
         await hears(caller.stage, "room")
         reader = await hears(caller.stage, "ro-1", private=True)
         caller.token = caller.stage.server.token("service", "s", role="service_role")

@@ -9,7 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidMessage, InvalidStatus
 
 from fake_server import FakeServer
-from tests.fake_server.recorded_policies import RECORDED_POLICIES
+from tests.fake_server.recorded_policies import RECORDED_SCHEMA
 from tests.fake_server.stage import simulated, stage
 
 
@@ -272,7 +272,7 @@ async def test_heal_takes_back_every_lever_that_can_be() -> None:
 
 @simulated
 async def test_publish_reaches_the_public_channels_of_the_sub_topic() -> None:
-    async with stage(message_policies=RECORDED_POLICIES) as s:
+    async with stage(schema=RECORDED_SCHEMA) as s:
         alice = await s.joined("alice", "priv-room")
         carol = await s.client("carol")
         token = s.server.token("carol", "t")
