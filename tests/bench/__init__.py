@@ -1,0 +1,1 @@
+"""How fast and how small the fake server is, beside a bare `websockets` server in the same run."""
