@@ -3,11 +3,26 @@
 Here now: connecting in both versions, joining and leaving, heartbeats, broadcasts with `self` and
 `ack` as text and binary, access tokens and their expiry, the idle close, the recorded refusals
 with their delays, Presence, private channels by row policies on messages, the limits, plans and
-changes of a tenant, the ends of a server, and the levers of `FakeServer`. Not here yet: the tables behind Postgres Changes (every subscription is answered as by
-an empty publication), the REST API, long polling, and replay.
+changes of a tenant, the ends of a server, and the levers of `registry`, from Python, over HTTP and
+as a pytest fixture. Not here yet: the tables behind Postgres Changes (every subscription is
+answered as by an empty publication), the REST API, long polling, and replay.
 """
 
-from fake_server.config import ServerConfig
-from fake_server.server import FakeServer
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fake_server.config import ServerConfig
+    from fake_server.server import FakeServer
+else:
+    _HOMES = {"FakeServer": "fake_server.server", "ServerConfig": "fake_server.config"}
+
+    # At first use: pytest imports this package for its fixture, also where what the server needs
+    # is not installed.
+    def __getattr__(name):
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
+
 
 __all__ = ["FakeServer", "ServerConfig"]

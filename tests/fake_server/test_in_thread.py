@@ -1,0 +1,65 @@
+"""The server on a thread of its own: the same levers and truths, from outside its loop."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from fake_server import ServerConfig
+from fake_server.in_thread import ServerInThread
+from fake_server.parameters import BadLever
+
+_PATIENCE_S = 30
+
+
+def dial(server: ServerInThread, name: str = "alice") -> ClientConnection:
+    uri = f"{server.url}/websocket?vsn=2.0.0&apikey={server.key(name)}"
+    return connect(uri, proxy=None)
+
+
+def test_it_serves_plain_code_and_tells_the_truth() -> None:
+    with ServerInThread() as server, dial(server) as client:
+        join = ["1", "1", "realtime:room", "phx_join", {"config": {}}]
+        client.send(json.dumps(join))
+        assert json.loads(client.recv(_PATIENCE_S))[4]["status"] == "ok"
+        assert server.publish("room", "shot", {"id": 1}) == 1
+        assert json.loads(client.recv(_PATIENCE_S))[3] == "broadcast"
+        assert [member["client"] for member in server.membership()] == ["alice"]
+        assert server.truth()["counters"]["join"] == 1
+
+
+def test_levers_are_pulled_and_healed_from_outside() -> None:
+    with ServerInThread() as server, dial(server) as client:
+        lever = server.pull("drop", count=1)
+        for ref in ("7", "8"):
+            client.send(json.dumps([None, ref, "phoenix", "heartbeat", {}]))
+        assert json.loads(client.recv(_PATIENCE_S))[1] == "8"
+        assert (lever.name, lever.hits, lever.parameters["count"]) == ("drop", 1, 1)
+        lever.heal()
+        server.pull("restart").settle()
+        with pytest.raises(ConnectionClosed):
+            client.recv(_PATIENCE_S)
+        server.heal()
+        with dial(server):
+            pass
+
+
+def test_a_mistake_is_raised_where_it_was_made_and_the_server_goes_on() -> None:
+    with ServerInThread() as server:
+        with pytest.raises(BadLever, match="known: late"):
+            server.pull("lat")
+        with dial(server):
+            pass
+
+
+def test_nothing_is_left_when_it_ends() -> None:
+    before = threading.active_count()
+    with ServerInThread(ServerConfig(tenant="mine")) as server:
+        assert server.call(lambda one: one.config.tenant) == "mine"
+    assert threading.active_count() == before
+    with pytest.raises(OSError, match=r"."):
+        dial(server)
