@@ -195,7 +195,6 @@ class Node:
         """The whole node is gone: every connection ends, and nobody is left to be told."""
         for connection in list(self._state.connections.values()):
             self._state.forget(connection, code, "server")
-        self._state.departed.clear()
         return self._effects()
 
     def hang_up(self, conns: list[int], code: int) -> list[Effect]:
