@@ -63,6 +63,10 @@ class Api:
             ]
         )
 
+    def add_socket(self, row: Route) -> None:
+        """A way to connect besides the WebSocket."""
+        self._sockets.add(row)
+
     def answer(self, request: Request, now_s: float) -> Answer:
         """The answer to any request at all."""
         if request.subdomain != self._state.config.tenant:

@@ -18,7 +18,7 @@ from fake_server.core.state import Channel, Connection, State, membership
 from fake_server.database import Database
 from fake_server.features import access_token, broadcast, join, leave, presence
 from fake_server.handshake import Admission
-from fake_server.http import Answer, Request
+from fake_server.http import Answer, Request, Route
 from fake_server.levers import Levers
 from fake_server.limits import Limits
 from fake_server.tenant import changed
@@ -170,6 +170,10 @@ class Node:
         if connection is not None:
             self._receive(connection, frame, now_s)
         return self._effects()
+
+    def add_socket(self, row: Route) -> None:
+        """A way to connect besides the WebSocket (`Api.add_socket`)."""
+        self._api.add_socket(row)
 
     def answer(self, request: Request, now_s: float) -> tuple[Answer, list[Effect]]:
         """Somebody asks over HTTP, on a connection of its own."""

@@ -34,11 +34,12 @@ from fake_server.core.effects import (
 )
 from fake_server.database import Database
 from fake_server.ground_truth import Counts, connections, members
-from fake_server.handshake import Refusal, Upgrade, admit
-from fake_server.http import Answer
+from fake_server.handshake import Admission, Refusal, Upgrade, admit
+from fake_server.http import Answer, Route
 from fake_server.http import Request as HttpRequest
 from fake_server.http.front import Front
 from fake_server.http.message import phrase
+from fake_server.longpoll import LongPolling, Session
 from fake_server.node import Node
 from fake_server.registry import Ground
 from fake_server.tokens import sign
@@ -83,7 +84,9 @@ class FakeServer:
         self._node = Node(self.config, self._rng, clock())
         self._server: Server | None = None
         self._open: dict[Wire | Front, None] = {}
-        self._wires: dict[int, Wire] = {}
+        self._wires: dict[int, Wire | Session] = {}
+        self._polls = LongPolling(self, self._rng, self.config.outbox_bytes_max)
+        self._node.add_socket(Route("*", "/socket/longpoll", self._polls.answer))
         self._board = Board(self._ground())
         self._late_frames = 0
         self._counts = Counts()
@@ -173,6 +176,7 @@ class FakeServer:
             return
         server.close(close_connections=False)
         self._perform(self._node.vanished(_VANISHED))
+        self._polls.stop()
         for wire in list(self._open):
             wire.vanish()
         await server.wait_closed()
@@ -336,27 +340,45 @@ class FakeServer:
     def made(self, wire: Wire) -> None:
         self._open[wire] = None
 
-    def received(self, wire: Wire, frame: str | bytes) -> None:
+    def received(self, wire: Wire | Session, frame: str | bytes) -> None:
         self._perform(self._node.receive(wire.conn, frame, self._clock()))
 
-    def unblocked(self, wire: Wire) -> None:
+    def unblocked(self, wire: Wire | Session) -> None:
         self._perform(self._node.resume(wire.conn, self._clock()))
 
     def idle(self, wire: Wire) -> None:
         self._perform(self._node.hang_up([wire.conn], 1000))
 
-    def overflowed(self, wire: Wire, waiting_bytes: int) -> None:
+    def overflowed(self, wire: Wire | Session, waiting_bytes: int) -> None:
         _LOG.warning(
             "conn %d does not read: dropped with %d bytes waiting", wire.conn, waiting_bytes
         )
         wire.vanish()
         self._perform(self._node.closed(wire.conn, _VANISHED, "server"))
 
-    def ended(self, wire: Wire, code: int, by: str) -> None:
+    def ended(self, wire: Wire | Session, code: int, by: str) -> None:
         self._perform(self._node.closed(wire.conn, code, by))
+        if isinstance(wire, Session):
+            self._polls.forget(wire)
+            # What is being performed may still want to write to it.
+            asyncio.get_running_loop().call_soon(self._wires.pop, wire.conn, None)
 
     def lost(self, wire: Wire) -> None:
         self._open.pop(wire, None)
+
+    # What long polling asks besides (`longpoll.Owner`).
+
+    def admit(self, upgrade: Upgrade) -> Admission:
+        try:
+            return admit(upgrade, self.config, self._node.levers, self._node.limits, self._clock())
+        except Refusal as refusal:
+            self._perform(self._node.refused(refusal.status, refusal.client))
+            raise
+
+    def opened(self, wire: Session, admission: Admission) -> None:
+        wire.conn, effects = self._node.opened(admission)
+        self._wires[wire.conn] = wire
+        self._perform(effects)
 
     # What the fronts tell and ask (`http.front.Owner`).
 

@@ -89,6 +89,11 @@ class Later:
         self._given: Response | None = None
         self._take: Callable[[Response], None] | None = None
 
+    @property
+    def answered(self) -> bool:
+        """Whether it has been given."""
+        return self._given is not None
+
     def give(self, response: Response) -> None:
         """Answer now; only the first answer counts."""
         if self._given is None:

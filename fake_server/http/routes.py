@@ -44,7 +44,11 @@ class Routes:
     """Rows in order; the first that fits answers."""
 
     def __init__(self, rows: Iterable[Route]) -> None:
-        self._rows = tuple(rows)
+        self._rows = list(rows)
+
+    def add(self, row: Route) -> None:
+        """One row more, behind the others."""
+        self._rows.append(row)
 
     def answer(self, request: Request, now_s: float) -> Answer | None:
         """The answer of the first row that fits; None when none does."""

@@ -19,7 +19,6 @@ KNOWN_DIFFERENT: dict[str, str] = {
     "client_js_2.119.1_full": "postgres_changes",
     "client_js_2.119.1_full_vsn1": "postgres_changes",
     "client_python_2.34.1_full": "postgres_changes",
-    "connect_longpoll": "long polling",
     "db_broadcast_send.v1": "database",
     "pg_filters.v1": "postgres_changes",
     "pg_invalid.v1": "postgres_changes",
