@@ -42,6 +42,8 @@ from fake_server.toml_lines import line_of
 
 Location = tuple[str | int, ...]
 
+_SECRETS = ("jwt_secret", "jwks", "password")
+"""What no error may quote."""
 _POLICY_COMMANDS = ("all", *COMMANDS)
 
 
@@ -129,7 +131,8 @@ class _Node:
         if value is not None and (
             not isinstance(value, kind) or (kind is int) is not _whole(value)
         ):
-            raise self.error(f"has to be {_KINDS[kind]}, not {_shown(value)}", key)
+            shown = f", not {_shown(value)}" if key not in _SECRETS else ""
+            raise self.error(f"has to be {_KINDS[kind]}{shown}", key)
         return value
 
     def need(self, key: str, kind: type) -> Any:

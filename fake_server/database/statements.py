@@ -77,6 +77,7 @@ class Session:
         else:
             table = self._database.find_table(table_key(source.this))
             alias = source.this.alias or table.name
+            _require_columns(statement, scope.within({alias: _nulls(table)}))
             for row in self._database.select(table, scope.caller):
                 yield scope.within({alias: typed_row(table, row)})
 
@@ -159,6 +160,8 @@ class Session:
 
     def _where(self, table: Table, statement: exp.Update | exp.Delete) -> Predicate | None:
         where = statement.args.get("where")
+        alias = statement.this.alias or table.name
+        _require_columns(statement, self._scope.within({alias: _nulls(table)}))
         if where is None:
             return None
         return lambda row: is_true(where.this, self._row_scope(table, statement.this, row))
@@ -211,6 +214,24 @@ class Session:
             raise unsupported(text[:200])
         self._database.triggers.create_function(text)
         return []
+
+
+def _nulls(table: Table) -> dict[str, Typed]:
+    return {column.name: Typed(column.type, None) for column in table.columns}
+
+
+def _require_columns(statement: exp.Expr, scope: Scope) -> None:
+    """Find a column that does not exist also where there is no row to evaluate it on."""
+    owner = statement if isinstance(statement, exp.Select) else None
+    clauses = [statement.args.get(name) for name in ("where", "returning")]
+    for clause in (*(clause for clause in clauses if clause), *_outputs(statement)):
+        for column in clause.find_all(exp.Column):
+            if column.find_ancestor(exp.Select) is owner:
+                evaluate(column, scope)
+
+
+def _outputs(statement: exp.Expr) -> list[exp.Expr]:
+    return statement.expressions if isinstance(statement, exp.Select) else []
 
 
 def _refuse_clauses(statement: exp.Select) -> None:

@@ -37,6 +37,7 @@ from fake_server.database.sql import parse_expression
 from fake_server.database.triggers import Trigger, Triggers
 
 _LOG_ROWS_MAX = 100_000
+_IN_WORDS = {"update": ("update", "updating"), "delete": ("delete from", "deleting from")}
 
 
 Written = tuple[Table, Literal["INSERT", "UPDATE", "DELETE"], Row | None, Row | None]
@@ -48,13 +49,21 @@ class Store(ABC):
     Every write takes `now_s`, in seconds since the epoch, and is one transaction: it happens as a
     whole or raises `DatabaseError` and leaves everything as it was. `rng` feeds
     `gen_random_uuid()`. What Realtime reads of committed writes waits for `take_changes` and
-    `take_messages`; at most 100,000 of each, then the oldest go and `log_rows_lost` counts them.
+    `take_messages`: at most `log_rows_max` of each, then the oldest go, and `log_rows_lost` counts
+    them.
     """
 
-    def __init__(self, schema: Schema, rng: random.Random, now_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        rng: random.Random,
+        now_s: float = 0.0,
+        log_rows_max: int = _LOG_ROWS_MAX,
+    ) -> None:
         self.schema = schema
         self.messages_table = messages_table(schema.message_policies)
         self.log_rows_lost = 0
+        self._log_rows_max = log_rows_max
         self.rng = rng
         self.triggers = Triggers()
         self._heaps = {table.key: Heap(table) for table in (*schema.tables, self.messages_table)}
@@ -254,7 +263,7 @@ class Store(ABC):
         self._written.clear()
 
     def _log(self, log: deque[Change] | deque[StoredMessage], entry: object) -> None:
-        if len(log) >= _LOG_ROWS_MAX:
+        if len(log) >= self._log_rows_max:
             log.popleft()
             self.log_rows_lost += 1
         log.append(entry)  # type: ignore[arg-type]
@@ -396,15 +405,16 @@ class Store(ABC):
         for row in rows:
             rights.require_write(table, row, "select", scope)
 
-    def _require_replica_identity(self, table: Table, command: str) -> None:
-        if table.published and not table.primary_key and table.replica_identity == "default":
-            raise DatabaseError(
-                "55000",
-                f'cannot {command} table "{table.name}" because it does not have a replica '
-                f"identity and publishes {command}s",
-                hint=f"To enable {command[:-1]}ing the table, set REPLICA IDENTITY using ALTER "
-                "TABLE.",
-            )
+    def _require_replica_identity(self, table: Table, command: Literal["update", "delete"]) -> None:
+        if not table.published or table.primary_key or table.replica_identity == "full":
+            return
+        verb, doing = _IN_WORDS[command]
+        raise DatabaseError(
+            "55000",
+            f'cannot {verb} table "{table.name}" because it does not have a replica identity and '
+            f"publishes {command}s",
+            hint=f"To enable {doing} the table, set REPLICA IDENTITY using ALTER TABLE.",
+        )
 
     def _check_row(self, table: Table, row: Row, scope: Scope) -> None:
         for column in table.columns:

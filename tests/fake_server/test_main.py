@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import jwt
 import pytest
 from websockets.sync.client import connect
 
@@ -67,6 +69,28 @@ def test_a_busy_control_port_is_one_clear_line_and_exit_3() -> None:
             stdout, stderr = child.communicate(timeout=_PATIENCE_S)
     assert (child.returncode, stdout) == (3, "")
     assert f"cannot listen on 127.0.0.1:{port}" in stderr
+
+
+def test_it_plays_the_project_of_a_schema_file(tmp_path: Path) -> None:
+    """The secret of its tenant signs the key that the ready line shows."""
+    file = tmp_path / "project.toml"
+    secret = "a secret of this very project, long enough for HS256"
+    file.write_text(f"[tenants.acme]\njwt_secret = '{secret}'", "utf-8")
+    with process("--schema", str(file)) as child:
+        assert jwt.decode(ready(child)["apikey"], secret, algorithms=["HS256"])["role"] == "anon"
+
+
+def test_a_wrong_schema_file_is_one_clear_line_and_exit_2(tmp_path: Path) -> None:
+    file = tmp_path / "project.toml"
+    file.write_text("[tables.t]\ncolumns.id = 'bigintt'", "utf-8")
+    for path, words in (
+        (file, 'line 2: tables.t.columns.id: type "bigintt"'),
+        (tmp_path, "Is a d"),
+    ):
+        with process("--schema", str(path)) as child:
+            _, stderr = child.communicate(timeout=_PATIENCE_S)
+            assert (child.returncode, stderr.count("\n")) == (2, 1)
+            assert words in stderr
 
 
 def test_it_ends_when_its_parent_closes_stdin() -> None:

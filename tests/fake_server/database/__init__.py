@@ -1,0 +1,1 @@
+"""Tests of the database behind the fake server."""
