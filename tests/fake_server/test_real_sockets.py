@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from fake_server import FakeServer
+from tests.fake_server.http_client import ask
 from tests.fake_server.stage import Client, Stage
 
 _PATIENCE_S = 10.0
@@ -33,6 +35,23 @@ async def test_freeze_drain_and_restart_work_on_real_sockets_as_in_simulation() 
     await server.start()
     assert server.port == port
     await _serves(await s.joined("again"))
+    await server.stop()
+
+
+@pytest.mark.asyncio
+async def test_http_and_websockets_share_a_port() -> None:
+    server = FakeServer()
+    await server.start()
+    listener = await Stage(server).joined("listener")
+    message = {"topic": "room", "event": "e", "payload": {"n": 1}}
+    body = json.dumps({"messages": [message]}).encode()
+    headers = {"apikey": server.apikey, "content-type": "application/json"}
+    target = "/realtime/v1/api/broadcast"
+    reply = await ask(server.host, server.port, "POST", target, headers, body)
+    assert reply.status == 202
+    frame = await listener.next(_PATIENCE_S)
+    assert frame[4]["payload"] == {"n": 1}
+    assert server.http_url == f"http://{server.host}:{server.port}"
     await server.stop()
 
 
