@@ -69,7 +69,8 @@ def compare(case: Case, seen: Arrivals) -> list[Difference]:
 def _compare_one(
     case: Case, conn: str, expected: list[Arrival], seen: list[Arrival], renaming: _Renaming
 ) -> Iterator[Difference]:
-    expected, seen = _with_as_many_leaves(case, conn, expected, _as_recorded(expected, seen))
+    seen = _counted(expected, _as_recorded(expected, seen))
+    expected, seen = _with_as_many_leaves(case, conn, expected, seen)
     shapes = [normalise(arrival.frame) for arrival in expected]
     seen = _in_recorded_order(case, conn, expected, [shape for shape, _ in shapes], seen)
     seen_shapes = [normalise(arrival.frame) for arrival in seen]
@@ -114,6 +115,21 @@ def _short(frame: Frame, recorded: list[Frame]) -> Frame:
     if frame.kind == "close" and UNKNOWN_CLOSE in recorded:
         return UNKNOWN_CLOSE
     return frame
+
+
+def _counted(expected: list[Arrival], seen: list[Arrival]) -> list[Arrival]:
+    """What was seen, with the frames that are not listed counted where they were recorded."""
+    for index, arrival in enumerate(expected):
+        if arrival.frame.kind == "count":
+            later = sum(_weight(other) for other in expected[index + 1 :])
+            number = max(0, len(seen) - index - later)
+            counted = replace(arrival, frame=Frame("count", str(number)))
+            seen = [*seen[:index], counted, *seen[index + number :]]
+    return seen
+
+
+def _weight(arrival: Arrival) -> int:
+    return int(arrival.frame.body) if arrival.frame.kind == "count" else 1
 
 
 def _with_as_many_leaves(

@@ -76,6 +76,49 @@ def test_a_step_that_nobody_can_do_is_a_difference_and_not_skipped(
     assert "our server has no set_on_fire" in capsys.readouterr().out
 
 
+JOIN = {"config": {"broadcast": {"self": True, "ack": False}}}
+JOINED = '{"status":"ok","response":{"postgres_changes":[]}}'
+
+
+def test_every_kind_of_step_of_a_client_is_played(
+    copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pings, a client that does not read, a burst, bytes that are no text, a broken connection:
+    no recording of this directory need have them."""
+    directory = copied("heartbeat.v1")
+    path = directory / "heartbeat.v1.jsonl"
+    opening = path.read_text(encoding="utf-8").splitlines()[:3]
+    steps: list[tuple[float, str, str, object]] = [
+        (0.1, "client", "text", _v1("realtime:a", "phx_join", JOIN, "1")),
+        (0.1, "server", "text", _reply("1", JOINED, "realtime:a")),
+        (0.2, "client", "ping", ""),
+        (0.2, "server", "pong", ""),
+        (0.3, "event", "action", {"do": "client_stop_reading"}),
+        (0.4, "event", "action", {"do": "client_burst", "broadcasts": 50, "bytes": 20000}),
+        (2.4, "event", "action", {"do": "client_read_again"}),
+        (2.5, "event", "count", {"frames": 50}),
+        (2.6, "client", "text", "<raw frame: opcode text, payload ff fe 22>"),
+        (2.7, "client", "text", _v1("phoenix", "heartbeat", {}, "99")),
+        (2.7, "server", "text", _reply("99", '{"status":"ok","response":{}}', "phoenix")),
+        (3.0, "event", "action", {"do": "client_abort"}),
+    ]
+    lines = [
+        json.dumps({"t": t, "dir": direction, "kind": kind, "data": data, "conn": "A"})
+        for t, direction, kind, data in steps
+    ]
+    path.write_text("\n".join(opening + lines), encoding="utf-8")
+    assert main([str(directory)]) == 0, capsys.readouterr().out
+
+
+def _v1(topic: str, event: str, payload: object, ref: str) -> str:
+    fields = {"topic": topic, "event": event, "payload": payload, "ref": ref, "join_ref": "1"}
+    return json.dumps(fields)
+
+
+def _reply(ref: str, payload: str, topic: str) -> str:
+    return f'{{"ref":"{ref}","event":"phx_reply","payload":{payload},"topic":"{topic}"}}'
+
+
 def test_an_impossible_case_is_counted_apart(
     copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

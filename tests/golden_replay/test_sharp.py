@@ -328,6 +328,17 @@ def test_the_bytes_of_a_binary_frame_count() -> None:
     assert compare(recorded, {"A": [Arrival(0.0, Frame("binary", "\x04\xfe"))]}) != []
 
 
+def test_frames_that_are_not_listed_are_counted() -> None:
+    count = {"t": 0.0, "dir": "event", "kind": "count", "data": {"frames": 3}, "conn": "A"}
+    listed = transcript(("server", OK), ("server", CLOSED)).lines
+    recorded = Case("written", (listed[0], count, listed[1]))
+    assert compare(recorded, seen_as(OK, JOINED, JOINED, LEFT, CLOSED)) == []
+    for seen in ((OK, JOINED, LEFT, CLOSED), (OK, *[JOINED] * 4, CLOSED), (OK, CLOSED)):
+        (difference,) = compare(recorded, seen_as(*seen))
+        assert difference.expected == "count 3"
+        assert difference.got == f"count {len(seen) - 2}"
+
+
 def test_everything_that_is_normalised_is_allowed_by_the_readme() -> None:
     for entry in (*VARYING, *RACES, *LOOSE):
         assert entry.readme in README

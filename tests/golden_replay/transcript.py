@@ -32,7 +32,8 @@ class BadTranscript(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One thing that a server sent: text, binary, an answer to an upgrade or a call, a close.
+    """One thing that a server sent: text, binary, an answer to an upgrade or a call, a close; or
+    the number (`count`) of frames that are not listed.
 
     `body` is the text itself, the bytes as Latin-1, or for answers the status, the headers in
     order of their names, and the body.
@@ -170,11 +171,6 @@ class Case:
                 found.setdefault(place(line), []).append(arrival)
         return found
 
-    @cached_property
-    def unlisted(self) -> int:
-        """How many frames came that are counted and not listed."""
-        return sum(_count(line["data"]) for line in self.lines if line["kind"] == "count")
-
 
 def place(line: Line) -> str:
     """The connection that a line belongs to."""
@@ -196,9 +192,8 @@ def _issued_s(body: str) -> float:
 
 
 def _count(data: Any) -> int:
-    if isinstance(data, dict):
-        return sum(value for value in data.values() if type(value) is int)
-    return int(data)
+    numbers = data.values() if isinstance(data, dict) else [data]
+    return next(int(number) for number in numbers if not isinstance(number, str | bool))
 
 
 def _recorded(line: Line, closed_by: str) -> Frame | None:
@@ -228,6 +223,8 @@ def _recorded(line: Line, closed_by: str) -> Frame | None:
             return (
                 UNKNOWN_CLOSE if data["code"] is None else closed(data["code"], data["reason"], by)
             )
+        case "event", "count":
+            return Frame("count", str(_count(data)))
         case "event", "open_failed":
             return Frame("open_failed", data.partition(":")[0])
         case "server", kind:
