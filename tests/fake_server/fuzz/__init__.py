@@ -1,0 +1,1 @@
+"""Any bytes on the socket, and what the server makes of them."""
