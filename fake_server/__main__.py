@@ -14,6 +14,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from fake_server.control import Control
+from fake_server.plans import PLANS
 from fake_server.schema import SchemaError, default_schema, load, server_config
 from fake_server.server import FakeServer
 
@@ -45,6 +46,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "docs/levers.md describes; 0 is any free port",
     )
     parser.add_argument(
+        "--plan",
+        choices=list(PLANS),
+        help="the limits of a hosted plan (default: those of the schema, else 2.129.8's own)",
+    )
+    parser.add_argument(
         "--until-stdin-closes",
         action="store_true",
         help="end when standard input does, as when the parent process dies",
@@ -65,6 +71,7 @@ async def _run(arguments: argparse.Namespace) -> int:
         print(f"fake_server: {error}", file=sys.stderr)
         return _SCHEMA_WRONG
     server = FakeServer(server_config(schema))
+    server.update_tenant(**PLANS.get(arguments.plan, {}))
     control = Control(server)
     try:
         await _listen(server, control, arguments)

@@ -11,7 +11,8 @@ from loadtests.target import Target
 
 READY_WITHIN_S = 20.0
 END_WITHIN_S = 5.0
-_COMMAND = (sys.executable, "-m", "fake_server", "--port", "0", "--until-stdin-closes")
+_OPTIONS = ("--port", "0", "--plan", "enterprise", "--until-stdin-closes")
+_COMMAND = (sys.executable, "-m", "fake_server", *_OPTIONS)
 
 
 class ServerFailed(RuntimeError):

@@ -15,6 +15,7 @@ from urllib.request import urlopen
 
 import jwt
 import pytest
+from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 _PATIENCE_S = 30
@@ -100,6 +101,21 @@ def test_it_ends_when_its_parent_closes_stdin() -> None:
         assert child.returncode == 0
 
 
+def test_it_closes_who_has_channels_on_sigterm() -> None:
+    with process("--plan", "pro") as child:
+        line = ready(child)
+        with connect(f"{line['url']}/websocket?apikey={line['apikey']}", proxy=None) as client:
+            client.send(
+                '{"topic":"realtime:a","event":"phx_join","payload":{"config":{}},"ref":"1"}'
+            )
+            assert json.loads(client.recv(_PATIENCE_S))["payload"]["status"] == "ok"
+            child.terminate()
+            with pytest.raises(ConnectionClosedError, match="1012"):
+                client.recv(_PATIENCE_S)
+        child.communicate(timeout=_PATIENCE_S)
+        assert child.returncode == 0
+
+
 def test_handshakes_that_are_broken_off_leave_no_traceback() -> None:
     with process() as child:
         port = ready(child)["port"]
@@ -126,7 +142,9 @@ def test_a_busy_port_is_one_clear_line_and_exit_3() -> None:
     assert f"cannot listen on 127.0.0.1:{port}" in stderr
 
 
-@pytest.mark.parametrize("arguments", [["--port", "http"], ["--port", "65536"], ["--nonsense"]])
+@pytest.mark.parametrize(
+    "arguments", [["--port", "http"], ["--port", "65536"], ["--plan", "gold"], ["--nonsense"]]
+)
 def test_a_wrong_option_is_a_usage_error(arguments: list[str]) -> None:
     with process(*arguments) as child:
         _, stderr = child.communicate(timeout=_PATIENCE_S)
