@@ -57,9 +57,9 @@ def test_a_mistake_is_raised_where_it_was_made_and_the_server_goes_on() -> None:
 
 
 def test_nothing_is_left_when_it_ends() -> None:
-    before = threading.active_count()
     with ServerInThread(ServerConfig(tenant="mine")) as server:
-        assert server.call(lambda one: one.config.tenant) == "mine"
-    assert threading.active_count() == before
-    with pytest.raises(OSError, match=r"."):
-        dial(server)
+        running = server.call(lambda one: one)
+        assert running.config.tenant == "mine"
+        assert running.truth()["listening"]
+    assert not running.truth()["listening"]
+    assert "fake-server" not in [thread.name for thread in threading.enumerate()]

@@ -11,9 +11,12 @@ from websockets.exceptions import InvalidStatus
 
 from fake_server.core.state import Channel
 from fake_server.node import Node
+from fake_server.registry import LEVERS
 from fake_server.where import Where
 from tests.fake_server.stage import Client, Stage, simulated, stage
 
+_HEARTBEAT = "heartbeat", "phoenix"
+_SENDER = LEVERS["drop"].parameters[0]
 SHOT = {"type": "broadcast", "event": "shot", "payload": {"id": 7}}
 
 
@@ -460,3 +463,33 @@ async def test_the_old_methods_and_the_levers_are_one() -> None:
         ]
         s.server.heal()
         assert s.server.pulled == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("vsn", ["1.0.0", "2.0.0"])
+def test_a_server_under_every_frame_lever_at_once_lives_and_heals(vsn: str, seed: int) -> None:
+    frame_levers = [name for name, spec in LEVERS.items() if _SENDER in spec.parameters]
+
+    @simulated
+    async def story() -> None:
+        async with stage() as s:
+            mad = await s.client("mad", vsn)
+            for sender in ("client", "server"):
+                for number, name in enumerate(frame_levers):
+                    needed = {"delay_s": 2.0} if name == "late" else {}
+                    drawn = {"share": 0.4, "seed": 100 * seed + number}
+                    s.server.pull(name, client="mad", sender=sender, **drawn, **needed)
+            for number in range(60):
+                ref = str(number)
+                event, topic = ("phx_join", "realtime:room") if number % 4 else _HEARTBEAT
+                fields = {"topic": topic, "event": event, "payload": {}, "ref": ref}
+                as_v2 = [ref, ref, topic, event, {}]
+                await mad.socket.send(json.dumps(fields if vsn == "1.0.0" else as_v2))
+            await asyncio.sleep(400)
+            assert all(lever.hits > 0 for lever in s.server.pulled)
+            s.server.heal()
+            sane = await s.joined("sane")
+            await broadcast(sane)
+            assert await events(sane) == ["broadcast", "phx_reply"]
+
+    story()
