@@ -430,21 +430,23 @@ class FakeServer:
             self._counts.ended(wire)
 
     def _perform(self, effects: Sequence[Effect]) -> None:
+        """Do what the core wants; what is for a wire that has just gone has nobody to reach."""
         for effect in effects:
             match effect:
-                case Send(conn, frame):
+                case Send(conn, frame) if conn in self._wires:
                     self._wires[conn].write(framed(frame))
                 case SendAll(conns, frame):
                     data = framed(frame)
                     for conn in conns:
-                        self._wires[conn].write(data)
-                case Hangup(conn, code):
+                        if conn in self._wires:
+                            self._wires[conn].write(data)
+                case Hangup(conn, code) if conn in self._wires:
                     self._wires[conn].hang_up(code)
-                case Kill(conn):
+                case Kill(conn) if conn in self._wires:
                     self._wires[conn].vanish()
-                case Block(conn, delay_s):
+                case Block(conn, delay_s) if conn in self._wires:
                     self._wires[conn].block(delay_s)
-                case Arrive(conn, frame):
+                case Arrive(conn, frame) if conn in self._wires:
                     self._wires[conn].when_unblocked(partial(self._arrive, conn, frame))
                 case Later(delay_s, then):
                     self._in_a_while(delay_s, then)

@@ -9,6 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidMessage, InvalidStatus
 
 from fake_server import FakeServer
+from fake_server.core.effects import Block, Hangup, Kill, Send, SendAll, Truth
 from tests.fake_server.recorded_policies import RECORDED_SCHEMA
 from tests.fake_server.stage import simulated, stage
 
@@ -314,3 +315,13 @@ async def test_a_new_token_prolongs_the_channel_without_an_answer() -> None:
 def test_the_repr_of_the_config_does_not_hold_the_secret() -> None:
     config = FakeServer().config
     assert config.jwt_secret not in repr(config)
+
+
+@pytest.mark.asyncio
+async def test_what_is_for_a_wire_that_has_just_gone_harms_nobody() -> None:
+    """Between the end of a socket and the word of it, others may still broadcast to its channel."""
+    truths: list[str] = []
+    server = FakeServer(on_truth=lambda f, _: truths.append(f))
+    gone = [Send(7, "x"), SendAll([7, 8], "x"), Hangup(7, 1000), Kill(7), Block(7, 1.0)]
+    server._perform([*gone, Truth("still", {})])
+    assert truths == ["still"]
