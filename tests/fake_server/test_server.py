@@ -9,7 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidMessage, InvalidStatus
 
 from fake_server import FakeServer
-from fake_server.core.effects import Block, Hangup, Kill, Send, SendAll, Truth
+from fake_server.core.effects import Block, Effect, Hangup, Kill, Send, SendAll, Truth
 from tests.fake_server.recorded_policies import RECORDED_SCHEMA
 from tests.fake_server.stage import simulated, stage
 
@@ -322,6 +322,12 @@ async def test_what_is_for_a_wire_that_has_just_gone_harms_nobody() -> None:
     """Between the end of a socket and the word of it, others may still broadcast to its channel."""
     truths: list[str] = []
     server = FakeServer(on_truth=lambda f, _: truths.append(f))
-    gone = [Send(7, "x"), SendAll([7, 8], "x"), Hangup(7, 1000), Kill(7), Block(7, 1.0)]
+    gone: list[Effect] = [
+        Send(7, "x"),
+        SendAll([7, 8], "x"),
+        Hangup(7, 1000),
+        Kill(7),
+        Block(7, 1.0),
+    ]
     server._perform([*gone, Truth("still", {})])
     assert truths == ["still"]
