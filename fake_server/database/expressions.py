@@ -34,7 +34,7 @@ class Scope:
     now_s: float
     call: Callable[[str, list[Typed], dict[str, Typed], Scope], Typed]
     """Calls a function: name, arguments, named arguments."""
-    query: Callable[[exp.Select, Scope], list[dict[str, Typed]]]
+    query: Callable[[exp.Expr, Scope], list[dict[str, Typed]]]
     """Runs a subquery within this scope."""
     relations: Mapping[str, Mapping[str, Typed]] = field(default_factory=dict)
     outer: Scope | None = None
@@ -246,9 +246,11 @@ def _comparison(symbol: str, test: Callable[[int], bool]) -> Callable[[Any, Scop
 def _any_of(left: Typed, node: exp.Any, scope: Scope, test: Callable[[int], bool]) -> Typed:
     operand = node.this.unnest()
     if isinstance(operand, exp.Select):
-        items = [next(iter(row.values())) for row in scope.query(operand, scope)]
+        items = [_only(row) for row in scope.query(operand, scope)]
     else:
         array = coerce(evaluate(operand, scope), f"_{left.type}")
+        if not array.type.startswith("_"):
+            raise DatabaseError("42809", "op ANY/ALL (array) requires array on right side")
         items = [Typed(array.type[1:], item) for item in array.value or []]
     return _exists_match(left, items, test)
 
@@ -264,7 +266,7 @@ def _in(node: exp.In, scope: Scope) -> Typed:
     left = evaluate(node.this, scope)
     if node.args.get("query"):
         rows = scope.query(node.args["query"].unnest(), scope)
-        items = [next(iter(row.values())) for row in rows]
+        items = [_only(row) for row in rows]
     else:
         items = [evaluate(item, scope) for item in node.expressions]
     return _exists_match(left, items, lambda order: order == 0)
@@ -437,17 +439,23 @@ def _array(node: exp.Array, scope: Scope) -> Typed:
     return Typed(f"_{kind}", [coerce(item, kind).value for item in items])
 
 
+def _only(row: Mapping[str, Typed]) -> Typed:
+    if len(row) != 1:
+        raise DatabaseError("42601", "subquery must return only one column")
+    return next(iter(row.values()))
+
+
 def _subquery(node: exp.Subquery, scope: Scope) -> Typed:
-    rows = scope.query(node.this, scope)
+    rows = scope.query(node.unnest(), scope)
     if len(rows) > 1:
         raise DatabaseError(
             "21000", "more than one row returned by a subquery used as an expression"
         )
-    return next(iter(rows[0].values())) if rows else NULL
+    return _only(rows[0]) if rows else NULL
 
 
 def _exists(node: exp.Exists, scope: Scope) -> Typed:
-    return Typed("bool", bool(scope.query(node.this, scope)))
+    return Typed("bool", bool(scope.query(node.this.unnest(), scope)))
 
 
 def _qualified_call(node: exp.Dot, scope: Scope) -> Typed:

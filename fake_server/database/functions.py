@@ -24,7 +24,7 @@ def call(name: str, arguments: list[Typed], scope: Scope) -> Typed:
     try:
         if function is not None:
             return function(arguments, scope)
-    except (IndexError, TypeError, ValueError):
+    except (AttributeError, IndexError, TypeError, ValueError):
         pass
     kinds = ", ".join(types.label(argument.type) for argument in arguments)
     raise DatabaseError(

@@ -52,8 +52,10 @@ class Session:
             for row in self.query(statement, self._scope)
         ]
 
-    def query(self, statement: exp.Select, scope: Scope) -> Relation:
+    def query(self, statement: exp.Expr, scope: Scope) -> Relation:
         """The rows of a SELECT over at most one relation, within an outer scope."""
+        if not isinstance(statement, exp.Select):
+            raise unsupported(statement.sql(dialect="postgres")[:200])
         _refuse_clauses(statement)
         scopes = [
             inner
