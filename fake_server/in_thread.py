@@ -1,5 +1,7 @@
-"""The fake server on a thread and a loop of its own, for tests of every kind: plain, threads, any
-event loop, other processes."""
+"""The fake server on a thread and a loop of its own, for tests of every kind.
+
+Plain tests, tests with threads, with any event loop of their own, or of other processes.
+"""
 
 from __future__ import annotations
 
