@@ -33,9 +33,9 @@ _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth")
 """What a key holds beside its public part; the whole of an `oct` key is secret, and needed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeySet:
-    """The usable keys of a set, by type and id."""
+    """The usable keys of a set, by type and id; two sets are never equal, so that it is a key."""
 
     _keys: Mapping[tuple[str, str], Any]
 

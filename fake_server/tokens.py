@@ -9,6 +9,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -149,8 +150,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _signed(token: str, secret: str, keys: KeySet | None) -> dict[str, Any]:
-    """The claims of a token whose signature is good."""
+@lru_cache(maxsize=1024)
+def _signed(token: str, secret: str, keys: KeySet | None) -> Mapping[str, Any]:
+    """The claims of a token whose signature is good; kept, as each token is shown many times."""
     signed, _, signature_text = re.sub(r"\s", "", unquote(token)).rpartition(".")
     header_text, _, claims_text = signed.partition(".")
     claims, header = _object(claims_text), _object(header_text)
