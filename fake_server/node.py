@@ -16,7 +16,15 @@ from fake_server.config import ServerConfig
 from fake_server.core.effects import Arrive, Effect
 from fake_server.core.state import Channel, Connection, State, membership
 from fake_server.database import Database
-from fake_server.features import access_token, broadcast, join, leave, presence
+from fake_server.features import (
+    access_token,
+    broadcast,
+    db_broadcast,
+    join,
+    leave,
+    postgres_changes,
+    presence,
+)
 from fake_server.handshake import Admission
 from fake_server.http import Answer, Request, Route
 from fake_server.levers import Levers
@@ -79,7 +87,12 @@ class Node:
     @property
     def next_due_s(self) -> float | None:
         """When `due` has to be called next, seconds since the epoch; None when there is nothing."""
-        due_s = [self._state.next_check_s, life.next_sweep_s(self._state)]
+        due_s = [
+            self._state.next_check_s,
+            life.next_sweep_s(self._state),
+            postgres_changes.next_due_s(self._state),
+            self._state.now_s if self._state.database.has_messages else None,
+        ]
         return min((when_s for when_s in due_s if when_s is not None), default=None)
 
     @property
@@ -215,6 +228,8 @@ class Node:
         life.sweep(self._state, now_s)
         for channel in self._state.due_checks(now_s):
             access_token.check(self._state, channel, now_s)
+        db_broadcast.deliver(self._state, now_s)
+        postgres_changes.due(self._state, now_s)
         return self._effects()
 
     def stop_apps(self, conns: list[int]) -> None:

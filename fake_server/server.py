@@ -82,6 +82,7 @@ class FakeServer:
         self._clock_ahead_s = 0.0
         self._rng = rng or random.Random()
         self._node = Node(self.config, self._rng, clock())
+        self._node.database.on_commit = self._look_at_timer
         self._server: Server | None = None
         self._open: dict[Wire | Front, None] = {}
         self._wires: dict[int, Wire | Session] = {}
@@ -488,6 +489,11 @@ class FakeServer:
         if due_s is not None:
             delay_s = max(due_s - self._clock(), _TIMER_STEP_S)
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._due)
+
+    def _look_at_timer(self) -> None:
+        """Something was committed: changes and messages have to go out while the server runs."""
+        if self._server is not None:
+            self._set_timer()
 
     def _due(self) -> None:
         self._timer_due_s = self._timer = None

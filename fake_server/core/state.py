@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fake_server.authorization import Access, Attempt
+from fake_server.changes.feed import Feed
 from fake_server.config import ServerConfig
 from fake_server.core.effects import Effect, Hangup, Kill, Send, SendAll, Truth
 from fake_server.core.presence import Presence
@@ -53,6 +54,12 @@ class Channel:
     hears_itself: bool = False
     bindings: list[dict[str, Any]] = field(default_factory=list)
     """The postgres_changes that the join asked for."""
+    old_api: bool = False
+    """The join had no config: changes come as events of their own (`protocol.md §2.3`)."""
+    wants_replay: Any = None
+    """What a join asked to hear again of the past (`protocol.md §4.7`)."""
+    wants_ready: bool = False
+    """The join asked to be told that the database's messages are listened to."""
     token_check: int = 0
     """Which of the planned looks at its token is the one that counts."""
 
@@ -103,6 +110,8 @@ class State:
     """When those are killed next, seconds since the epoch."""
     terminating: bool = False
     """The server was told to end."""
+    feed: Feed = field(default_factory=Feed)
+    """Who is subscribed to changes of the database."""
     now_s: float = 0.0
     """When the server was last asked for anything, seconds since the epoch."""
     database: Database = field(init=False, repr=False)
@@ -177,6 +186,7 @@ class State:
     def quit(self, channel: Channel, by: str) -> None:
         """The channel is no longer joined."""
         del channel.connection.channels[channel.topic]
+        self.feed.drop(channel)
         self.note_channels(channel.connection)
         members = self.rooms[channel.room]
         del members[channel.connection.id]

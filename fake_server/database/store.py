@@ -43,6 +43,10 @@ _IN_WORDS = {"update": ("update", "updating"), "delete": ("delete from", "deleti
 Written = tuple[Table, Literal["INSERT", "UPDATE", "DELETE"], Row | None, Row | None]
 
 
+def _nothing() -> None:
+    """Nobody waits for commits."""
+
+
 class Store(ABC):
     """Tables, rows and rules of one project.
 
@@ -63,6 +67,8 @@ class Store(ABC):
         self.schema = schema
         self.messages_table = messages_table(schema.message_policies)
         self.log_rows_lost = 0
+        self.on_commit: Callable[[], None] = _nothing
+        """Called after every commit."""
         self._log_rows_max = log_rows_max
         self.rng = rng
         self.triggers = Triggers()
@@ -132,6 +138,16 @@ class Store(ABC):
         """What a replay of a private channel brings: the newest `limit`, oldest first."""
         rows = (row for _, row in self._heaps[self.messages_table.key].scan())
         return newest(rows, topic, since_s, limit, now_s)
+
+    @property
+    def changes_since_s(self) -> float | None:
+        """When the first change was committed that waits to be taken; None while none does."""
+        return self._changes[0].at_s if self._changes else None
+
+    @property
+    def has_messages(self) -> bool:
+        """Whether messages wait to be taken."""
+        return bool(self._messages)
 
     def take_changes(self) -> list[Change]:
         """The changes of published tables committed since the last call, in order."""
@@ -255,6 +271,7 @@ class Store(ABC):
                 self._log(self._changes, Change(table, kind, new, old, now_s))
             if table is self.messages_table and kind == "INSERT" and new is not None:
                 self._log(self._messages, stored_message(new))
+        self.on_commit()
 
     def roll_back(self) -> None:
         """What was written since the last commit is taken back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fake_server.core.state import Channel, State
+from fake_server.features import postgres_changes
 from fake_server.features.join import no_permission
 from fake_server.tokens import Claims, TokenRefused, confirm
 from harness.protocol import Message
@@ -41,6 +42,7 @@ def _take(state: State, channel: Channel, token: str, claims: Claims, now_s: flo
         return
     channel.token, channel.claims = token, claims
     state.check_token_later(channel, now_s)
+    postgres_changes.subscribe_again(state, channel, now_s)
 
 
 def _look_up_again(state: State, channel: Channel, claims: Claims) -> str | None:

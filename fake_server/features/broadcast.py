@@ -9,7 +9,7 @@ from typing import Any
 from fake_server.core.state import Channel, Connection, Room, State
 from fake_server.elixir import external_size, notation, sorted_keys
 from fake_server.features import quota
-from harness.protocol import BROADCAST, V1, Codec, Kind, Message, UserBroadcast
+from harness.protocol import BROADCAST, TOPIC_PREFIX, V1, Codec, Kind, Message, UserBroadcast
 
 _NO_JSON = '%{error: "unable to parse response"}'
 """What V1 clients get for a binary push: not JSON, as the real server sends it (recorded)."""
@@ -80,14 +80,19 @@ def user_id(request: Message) -> Any:
     return found if isinstance(found, str | int) else None
 
 
-def _announce(state: State, room: Room, kind: Kind, payload: Any, now_s: float) -> int:
+def announce(state: State, room: Room, encode: Encode, now_s: float) -> int:
+    """Send to all of a room who may hear it; returns how many there are."""
     receivers = [member for member in state.rooms.get(room, {}).values() if _may_hear(member)]
     state.limits.events.add(now_s)
-    for first in receivers[:1]:
-        message = Message(first.topic, BROADCAST, payload, kind=kind)
-        _fan_out(state, receivers, _encoder(first.topic, message))
+    _fan_out(state, receivers, encode)
     quota.delivered(state, receivers, now_s)
     return len(receivers)
+
+
+def _announce(state: State, room: Room, kind: Kind, payload: Any, now_s: float) -> int:
+    topic = f"{TOPIC_PREFIX}{room[0]}"
+    encode = _encoder(topic, Message(topic, BROADCAST, payload, kind=kind))
+    return announce(state, room, encode, now_s)
 
 
 def _may_hear(channel: Channel) -> bool:

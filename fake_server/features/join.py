@@ -11,7 +11,7 @@ from fake_server.core.effects import Block
 from fake_server.core.presence import Presence
 from fake_server.core.state import Channel, Connection, State
 from fake_server.elixir import inspect
-from fake_server.features import postgres_changes, presence, quota
+from fake_server.features import db_broadcast, postgres_changes, presence, quota, replay
 from fake_server.tokens import Claims, TokenRefused, confirm
 from harness.protocol import TOPIC_PREFIX, Message
 
@@ -71,6 +71,8 @@ def finish(state: State, connection: Connection, now_s: float) -> None:
     connection.waiting_join = None
     request = waiting.request
     if isinstance(waiting.outcome, Channel):
+        # What was stored before belongs to a replay, not to the live messages of this channel.
+        db_broadcast.deliver(state, now_s)
         state.enter(waiting.outcome, now_s)
         response: dict[str, Any] = {"postgres_changes": waiting.outcome.bindings}
         state.reply(connection, request, request.join_ref, "ok", response)
@@ -87,7 +89,11 @@ def finish(state: State, connection: Connection, now_s: float) -> None:
 
 def _after_reply(state: State, channel: Channel, now_s: float) -> None:
     """What follows the reply, in the order of `protocol.md §2.9`."""
-    postgres_changes.subscribe(state, channel)
+    if channel.wants_replay is not None:
+        replay.play(state, channel, channel.wants_replay, now_s)
+    if channel.wants_ready:
+        state.push_system(channel, "ok", "Replication connection established")
+    postgres_changes.subscribe(state, channel, now_s)
     presence.sync(state, channel, now_s)
 
 
@@ -118,8 +124,11 @@ def _decide(state: State, connection: Connection, request: Message, now_s: float
         raise _Refused("RealtimeDisabledForTenant: Realtime disabled for this tenant")
     if private:
         channel.access = _access(state, channel)
-    _check_replay(channel, _section(config, "broadcast"))
+    asked = _section(config, "broadcast")
+    channel.wants_replay = _replay(channel, asked)
+    channel.wants_ready = _flexible_bool(asked.get("replication_ready"))
     channel.bindings = _bindings(request)
+    channel.old_api = "config" not in payload
     return channel
 
 
@@ -198,13 +207,17 @@ def _flexible_bool(value: Any) -> bool:
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
-def _check_replay(channel: Channel, broadcast: dict[str, Any]) -> None:
+def _replay(channel: Channel, broadcast: dict[str, Any]) -> replay.Replay | None:
     if "replay" not in broadcast:
-        return
+        return None
     if channel.access is None:
         raise _Refused("UnableToReplayMessages: Replay is not allowed for public channels")
     if not channel.access.broadcast_read:
         raise _Refused(f"Unauthorized: {no_permission(channel.sub_topic)}")
+    try:
+        return replay.wanted(broadcast["replay"])
+    except replay.BadReplay as error:
+        raise _Refused(f"UnableToReplayMessages: {error}") from None
 
 
 def no_permission(sub_topic: str) -> str:

@@ -12,23 +12,7 @@ from tests.golden_replay.transcript import Case
 RECORDED = Path(__file__).parent.parent / "golden" / "supabase"
 
 KNOWN_DIFFERENT: dict[str, str] = {
-    "access_token_refresh_with_pg.v1": "postgres_changes",
-    "access_token_refresh_with_pg.v2": "postgres_changes",
-    "broadcast_replay.v1": "database",
-    "broadcast_replay.v2": "database",
-    "client_js_2.119.1_full": "postgres_changes",
-    "client_js_2.119.1_full_vsn1": "postgres_changes",
     "client_python_2.34.1_full": "postgres_changes",
-    "db_broadcast_send.v1": "database",
-    "pg_filters.v1": "postgres_changes",
-    "pg_invalid.v1": "postgres_changes",
-    "pg_large_record.v1": "postgres_changes",
-    "pg_rls_secrets.v1": "postgres_changes",
-    "pg_todos_crud.v1": "postgres_changes",
-    "pg_todos_crud.v2": "postgres_changes",
-    "pg_types.v1": "postgres_changes",
-    "tenant_api_reload.v1": "tenant actions",
-    "tenant_api_shutdown.v1": "tenant actions",
 }
 """The cases that are not equal yet, and what is missing. One that becomes equal fails here."""
 
