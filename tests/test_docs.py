@@ -6,8 +6,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from harness.clients.endpoint import split_key
+from harness.worlds.sim import SimWorld
+from harness.worlds.world import Env
+from tests.servers import make_server
 
 ROOT = Path(__file__).parent.parent
 CONFTEST = (ROOT / "scenarios" / "conftest.py").read_text()
@@ -72,3 +78,17 @@ def test_every_make_command_of_the_readme_exists() -> None:
     said = re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text())
     assert said
     assert not [target for target in said if target not in targets]
+
+
+def test_the_managers_example_in_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = blocks("README.md", "python")
+    names: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), names)
+
+    async def story(env: Env) -> None:
+        url, key = split_key(env.url("reader"))
+        token = env.levers.server.token("reader", "first")
+        await names["main"](url, key, token)
+
+    SimWorld(make_server).play(story, 1, lambda *_: None)
+    assert capsys.readouterr().out == "acked\n"
