@@ -83,7 +83,7 @@ class Filter:
     def _check_pattern(self) -> None:
         try:
             re.compile(self.value)
-        except re.error:
+        except (re.error, OverflowError, RecursionError):
             raise DatabaseError("2201B", "invalid regular expression") from None
 
     def _operand(self, column: Column) -> Any:

@@ -1,0 +1,1 @@
+"""Postgres Changes in the fake server, module by module."""

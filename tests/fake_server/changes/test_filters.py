@@ -1,0 +1,91 @@
+"""The filter grammar: what is split where, what fits, and what is refused in which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fake_server.changes.filters import BadFilter, Filter, parse_filters
+from fake_server.database import DatabaseError
+from fake_server.schema import load
+
+SCHEMA = load(Path(__file__).parent.parent / "golden_schema.toml")
+TODOS = next(table for table in SCHEMA.tables if table.name == "todos")
+
+
+def fits(text: str, **row: Any) -> bool:
+    conditions = parse_filters(text)
+    for condition in conditions:
+        condition.check(TODOS)
+    return all(condition.holds(TODOS, row) for condition in conditions)
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "expected"),
+    [
+        ("num=eq.5", {"num": 5}, True),
+        ("num=neq.5", {"num": None}, False),
+        ("num=not.eq.5", {"num": None}, False),
+        ("num=not.eq.5", {"num": 4}, True),
+        ("num=in.(4,6)", {"num": 6}, True),
+        ("num=is.null", {"num": None}, True),
+        ("num=not.is.null", {"num": None}, False),
+        ("num=isdistinct.5", {"num": None}, True),
+        ("num=isdistinct.5", {"num": 5}, False),
+        ("title=match.^b", {"title": "bc"}, True),
+        ("title=imatch.^B", {"title": "bc"}, True),
+        ('title=in.("a,b",c)', {"title": "a,b"}, True),
+        ('title=eq."a,b",num=gt.1', {"title": "a,b", "num": 2}, True),
+        (r'title=eq."a\"b"', {"title": 'a"b'}, True),
+        ('title=eq."a"b', {"title": '"a"b'}, True),
+        ("done=is.unknown", {"done": None}, True),
+        ("  ", {}, True),
+    ],
+)
+def test_a_row_fits(text: str, row: dict[str, Any], expected: bool) -> None:
+    assert fits(text, **row) is expected
+
+
+def test_a_column_that_is_not_there_fits_nothing() -> None:
+    """The log of a deleted row has its key only, so other filters match no DELETE."""
+    assert not fits("num=not.eq.5", id=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("garbage", '["garbage"]'),
+        ("num=foo.1", '["foo", "1"]'),
+        ("num=in.1,2", "`in` filter value must be wrapped by parentheses"),
+        (
+            "num=eq.1,,num=eq.2",
+            "filter must not contain empty segments (check for extra commas)",
+        ),
+    ],
+)
+def test_what_cannot_be_parsed_is_named(text: str, words: str) -> None:
+    with pytest.raises(BadFilter) as raised:
+        parse_filters(text)
+    assert str(raised.value) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("nocol=eq.1", "P0001"),
+        ("num=eq.abc", "22P02"),
+        (f"num=in.({','.join('1' * 101)})", "P0001"),
+        ("num=is.true", "P0001"),
+        ("title=match.(", "2201B"),
+    ],
+)
+def test_what_does_not_fit_the_table_is_refused_as_postgres_does(text: str, code: str) -> None:
+    with pytest.raises(DatabaseError) as raised:
+        parse_filters(text)[0].check(TODOS)
+    assert raised.value.code == code
+
+
+def test_a_filter_prints_as_the_error_texts_show_it() -> None:
+    assert str(Filter("num", "eq", "abc")) == '{"num", "eq", "abc", false}'
