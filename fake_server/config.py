@@ -52,6 +52,8 @@ class ServerConfig:
     """How late a refused join is answered; the whole socket waits (`protocol.md §2.5`)."""
     database_cold_s: float = 0.0
     """How late the first subscriber to changes is subscribed; a cold tenant takes 1 to 3 s."""
+    subscribe_s: float = 0.002
+    """How long a subscription to changes takes the channel after its join was answered."""
     idle_timeout_s: float = 60.0
     """Silence after which a socket is closed with 1000, up to a tenth late (`protocol.md §1.6`)."""
     no_channel_timeout_s: float = 600.0
@@ -78,6 +80,7 @@ class ServerConfig:
             "connect_error_delay_s",
             "join_error_delay_s",
             "database_cold_s",
+            "subscribe_s",
             "users_max",
             "joins_per_s_max",
             "events_per_s_max",

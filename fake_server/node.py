@@ -90,6 +90,7 @@ class Node:
         due_s = [
             self._state.next_check_s,
             life.next_sweep_s(self._state),
+            join.next_settling_s(self._state),
             postgres_changes.next_due_s(self._state),
             self._state.now_s if self._state.database.has_messages else None,
         ]
@@ -228,6 +229,7 @@ class Node:
         life.sweep(self._state, now_s)
         for channel in self._state.due_checks(now_s):
             access_token.check(self._state, channel, now_s)
+        join.settle_due(self._state, now_s)
         db_broadcast.deliver(self._state, now_s)
         postgres_changes.due(self._state, now_s)
         return self._effects()
@@ -317,6 +319,8 @@ class Node:
         if message.event != PHX_JOIN and self._answered_by_lever(connection, message):
             return
         channel = connection.channels.get(message.topic)
+        if channel in self._state.settling:
+            join.settle(self._state, channel, now_s)
         match message.topic, message.event:
             case _, event if event == PHX_LEAVE:
                 leave.handle(self._state, connection, message)

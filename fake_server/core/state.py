@@ -112,6 +112,8 @@ class State:
     """The server was told to end."""
     feed: Feed = field(default_factory=Feed)
     """Who is subscribed to changes of the database."""
+    settling: dict[Channel, float] = field(default_factory=dict)
+    """Channels whose first subscription is being made, and when it is, in that order."""
     now_s: float = 0.0
     """When the server was last asked for anything, seconds since the epoch."""
     database: Database = field(init=False, repr=False)
@@ -187,6 +189,7 @@ class State:
         """The channel is no longer joined."""
         del channel.connection.channels[channel.topic]
         self.feed.drop(channel)
+        self.settling.pop(channel, None)
         self.note_channels(channel.connection)
         members = self.rooms[channel.room]
         del members[channel.connection.id]

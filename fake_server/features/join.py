@@ -93,8 +93,29 @@ def _after_reply(state: State, channel: Channel, now_s: float) -> None:
         replay.play(state, channel, channel.wants_replay, now_s)
     if channel.wants_ready:
         state.push_system(channel, "ok", "Replication connection established")
+    if channel.bindings and state.config.subscribe_s > 0:
+        state.settling[channel] = now_s + state.config.subscribe_s
+    else:
+        settle(state, channel, now_s)
+
+
+def settle(state: State, channel: Channel, now_s: float) -> None:
+    """The subscription to changes is made, and presence told after it: the channel's process does
+    one thing after the other, while its socket goes on."""
+    state.settling.pop(channel, None)
     postgres_changes.subscribe(state, channel, now_s)
     presence.sync(state, channel, now_s)
+
+
+def next_settling_s(state: State) -> float | None:
+    """When the next channel settles."""
+    return next(iter(state.settling.values()), None)
+
+
+def settle_due(state: State, now_s: float) -> None:
+    """Settle the channels whose time has come."""
+    for channel in [each for each, when_s in state.settling.items() if when_s <= now_s]:
+        settle(state, channel, now_s)
 
 
 def _decide(state: State, connection: Connection, request: Message, now_s: float) -> Channel:

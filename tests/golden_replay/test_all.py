@@ -11,9 +11,7 @@ from tests.golden_replay.transcript import Case
 
 RECORDED = Path(__file__).parent.parent / "golden" / "supabase"
 
-KNOWN_DIFFERENT: dict[str, str] = {
-    "client_python_2.34.1_full": "postgres_changes",
-}
+KNOWN_DIFFERENT: dict[str, str] = {}
 """The cases that are not equal yet, and what is missing. One that becomes equal fails here."""
 
 NAMES = sorted(path.name.removesuffix(".jsonl") for path in RECORDED.glob("*.jsonl"))

@@ -143,3 +143,14 @@ def test_over_the_tenants_limit_changes_are_dropped_in_silence() -> None:
     client = core.client()
     join(client, TODOS)
     assert run(core, INSERT) == {}
+
+
+def test_while_a_channel_subscribes_its_socket_goes_on_and_its_presence_waits() -> None:
+    core = stage(subscribe_s=0.002)
+    client = core.client()
+    joined = client.join(postgres_changes=[TODOS])
+    assert [frame[3] for frame in joined] == ["phx_reply"]
+    core.now_s += 0.001
+    first = client.push("broadcast", {"type": "broadcast", "event": "e", "payload": {}})
+    assert [frame[3] for frame in first] == ["system", "presence_state"]
+    assert run(core) == {}
