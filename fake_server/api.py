@@ -8,6 +8,7 @@ from functools import partial
 from http import HTTPStatus
 
 from fake_server import rest_broadcast
+from fake_server.auth import Auth
 from fake_server.core.state import State
 from fake_server.handshake import Refusal, Upgrade, admit
 from fake_server.http import (
@@ -59,6 +60,7 @@ class Api:
         self._gateway = Routes(
             [
                 Route("OPTIONS", "*", _preflight),
+                *Auth(state).routes,
                 Route("*", "/realtime/v1/*", self._forward),
             ]
         )
