@@ -2,11 +2,11 @@
 
 Here now: connecting in both versions, joining and leaving, heartbeats, broadcasts with `self` and
 `ack` as text and binary, access tokens and their expiry, the idle close, the recorded refusals
-with their delays, Presence, private channels by row policies on messages, the limits, plans and
-changes of a tenant, the ends of a server, broadcasts over HTTP, long polling, and the levers of
-`registry`, from Python, over HTTP and as a pytest fixture. Not here yet: the tables behind Postgres
-Changes (every subscription is answered as by an empty publication), the REST API of the tables and
-of sign-in, and replay.
+with their delays, Presence, private channels by row policies on messages, Postgres Changes,
+database broadcasts and replay from a database of its own, the limits, plans and changes of a
+tenant, the ends of a server, broadcasts and sign-in over HTTP, long polling, and the levers of
+`registry`, from Python, over HTTP and as a pytest fixture. Not here yet: the REST API of the tables
+(`/rest/v1`).
 """
 
 from importlib import import_module
