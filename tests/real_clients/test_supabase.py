@@ -75,7 +75,6 @@ async def test_an_insert_into_a_table_arrives_as_a_change() -> None:
         assert change["data"]["record"]["title"] == "Tides"
 
 
-@pytest.mark.xfail(reason="missing: /auth/v1", strict=True)
 @pytest.mark.asyncio
 async def test_a_channel_stays_joined_when_the_session_is_refreshed() -> None:
     async with project() as (server, client):
