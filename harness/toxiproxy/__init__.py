@@ -1,7 +1,7 @@
 """Faults on real sockets: a Toxiproxy-compatible server, and an adapter over toxiproxy-python."""
 
 from harness.toxics import BadToxic
-from harness.toxiproxy.client import Proxy, ToxicState, Toxiproxy
+from harness.toxiproxy.client import Toxiproxy
 from harness.toxiproxy.client_errors import (
     BadRequest,
     ProxyExists,
@@ -12,6 +12,8 @@ from harness.toxiproxy.client_errors import (
     ToxiproxyError,
     Unreachable,
 )
+from harness.toxiproxy.client_proxy import Proxy, ToxicState
+from harness.toxiproxy.off_loop import off_loop, within
 from harness.toxiproxy.process import EmbeddedToxiproxy
 
 __all__ = [
@@ -28,4 +30,6 @@ __all__ = [
     "Toxiproxy",
     "ToxiproxyError",
     "Unreachable",
+    "off_loop",
+    "within",
 ]

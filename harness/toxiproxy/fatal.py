@@ -1,8 +1,8 @@
-"""Toxics that end the real server's process on the first byte, refused before they are sent."""
+"""Toxics that end a real server, or that its versions disagree on, refused before they are sent."""
 
 from __future__ import annotations
 
-from harness.toxics import BadToxic, Latency, Slicer, Toxic
+from harness.toxics import BadToxic, Bandwidth, Latency, Slicer, Toxic
 
 JITTER_MS_MAX = 2**62 - 1
 
@@ -10,6 +10,12 @@ JITTER_MS_MAX = 2**62 - 1
 def refuse_fatal(toxic: Toxic) -> Toxic:
     """The toxic, if a Toxiproxy survives it (`toxiproxy.md` §0.1, §2.8). Raises `BadToxic`."""
     match toxic:
+        case Bandwidth(rate=0):
+            raise BadToxic(
+                "toxic 'bandwidth': rate is 0, which stalls the stream in one version of "
+                "Toxiproxy and sets no limit in another; say toxic 'timeout' with timeout 0 "
+                "for a black hole"
+            )
         case Slicer(average_size=0):
             raise BadToxic(
                 "toxic 'slicer': average_size is 0, which ends a Toxiproxy; say 1 or more bytes"

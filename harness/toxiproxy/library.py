@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import itertools
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 from harness.toxiproxy.client_errors import ProxyExists, ToxiproxyError, Unreachable, error_for
+
+PATCH_SINCE = (2, 6)
 
 _copies = itertools.count(1)
 
@@ -29,6 +33,7 @@ class Transport:
         self._requests = requests
         self._base_url = base_url
         self._timeout_s = timeout_s
+        self._update_method: str | None = None
 
     def get(self, url: str, **kwargs: Any) -> Any:
         return self.call("GET", url, **kwargs)
@@ -42,6 +47,7 @@ class Transport:
     def call(self, method: str, url: str, **kwargs: Any) -> Any:
         """One request, and its response if that is a success. Raises `ToxiproxyError`."""
         what = f"{method} {url}"
+        _refuse_to_block_a_loop(what)
         try:
             with self._requests.Session() as session:
                 session.trust_env = False
@@ -56,6 +62,17 @@ class Transport:
         if not 200 <= response.status_code < 300:
             raise error_for(what, response.status_code, _text(response))
         return response
+
+    def version(self) -> str:
+        """The version that the server says it is. Raises `ToxiproxyError`."""
+        with translated("version"):
+            return str(self.json("GET", "/version")["version"])
+
+    def change(self, path: str, changes: Mapping[str, Any]) -> Any:
+        """An update: by PATCH as Toxiproxy wants it since 2.6, by POST before."""
+        if self._update_method is None:
+            self._update_method = "POST" if _is_before_patch(self.version()) else "PATCH"
+        return self.json(self._update_method, path, changes)
 
     def json(self, method: str, path: str, value: Any = None) -> Any:
         """One request of our own, for what the library has no call for."""
@@ -105,6 +122,22 @@ def translated(what: str) -> Iterator[None]:
         raise
 
 
+def _is_before_patch(version: str) -> bool:
+    """Whether a server updates by POST only; a build of an unreleased state says no number."""
+    number = re.match(r"(\d+)\.(\d+)", version)
+    return number is not None and (int(number[1]), int(number[2])) < PATCH_SINCE
+
+
+def _refuse_to_block_a_loop(what: str) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise ToxiproxyError(
+        f"{what}: would block the event loop of this thread; call it as `await off_loop(…)`"
+    )
+
+
 def bracketed(host: str) -> str:
     """A host as it stands in a URL."""
     return f"[{host}]" if ":" in host else host
@@ -122,8 +155,10 @@ def _json(response: Any, what: str) -> Any:
 def _text(response: Any) -> str:
     try:
         body = response.json()
-        return str(body.get("error") or body.get("title"))
-    except (ValueError, AttributeError):
+        made = ", ".join(proxy["name"] for proxy in body.get("proxies") or [])
+        text = str(body.get("error") or body.get("title"))
+        return f"{text} (made before it: {made})" if made else text
+    except (ValueError, AttributeError, KeyError, TypeError):
         return " ".join(response.text.split())[:200]
 
 

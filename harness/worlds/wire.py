@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import os
+import secrets
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from harness.entropy import substream
 from harness.nemesis import Heal, Levers, Server
-from harness.toxiproxy.client import Proxy, Toxiproxy
+from harness.toxiproxy.client import Toxiproxy
 from harness.toxiproxy.client_errors import ToxiproxyError
+from harness.toxiproxy.client_proxy import Proxy
+from harness.toxiproxy.off_loop import off_loop, within
 from harness.toxiproxy.process import EmbeddedToxiproxy
 from harness.worlds.lag import LagWatch
 from harness.worlds.world import Env, Narrator, ServerMaker, Story, WorldFailed
@@ -82,6 +85,7 @@ class WireWorld:
         self._make_server = make_server
         self._address = toxiproxy
         self._hosts = hosts or Hosts(proxy=toxiproxy[0] if toxiproxy else "127.0.0.1")
+        self._token = secrets.token_hex(3)
         self._numbers = itertools.count(1)
         self._stack = ExitStack()
         self._lock = threading.Lock()
@@ -157,10 +161,8 @@ class WireWorld:
             lambda f, value: narrate("server", f, value), time.time, substream(seed, "server")
         )
         await server.start(self._hosts.bind, 0)
-        name = f"squall-{os.getpid()}-{next(self._numbers)}"
         try:
-            proxy = await self._create(toxiproxy, name, server)
-            try:
+            async with within(self._lend(toxiproxy, server)) as proxy:
                 base = f"ws://{self._hosts.proxy}:{proxy.listen.rpartition(':')[2]}/realtime/v1"
                 levers = Levers(ToxiproxyNetwork(proxy, server), server)
                 told = await story(
@@ -173,8 +175,6 @@ class WireWorld:
                 )
                 self._refuse_stalls(began_s)
                 return told
-            finally:
-                await asyncio.to_thread(toxiproxy.delete, name)
         finally:
             await server.stop()
 
@@ -186,13 +186,19 @@ class WireWorld:
                 "a client blocks it (run that one alone), or the machine is overloaded"
             )
 
-    async def _create(self, toxiproxy: Toxiproxy, name: str, server: Server) -> Proxy:
+    @contextmanager
+    def _lend(self, toxiproxy: Toxiproxy, server: Server) -> Iterator[Proxy]:
+        """A proxy of its own for one story."""
+        name = f"squall-{self._token}-{next(self._numbers)}"
         upstream = f"{self._hosts.advertise}:{server.port}"
-        listen = f"{self._hosts.listen}:0"
-        try:
-            return await asyncio.to_thread(toxiproxy.create, name, upstream, listen)
-        except ToxiproxyError as error:
-            raise WorldFailed(f"the Toxiproxy would not make a proxy: {error}") from None
+        with ExitStack() as stack:
+            try:
+                proxy = stack.enter_context(
+                    toxiproxy.temporary_proxy(name, upstream, f"{self._hosts.listen}:0")
+                )
+            except ToxiproxyError as error:
+                raise WorldFailed(f"the Toxiproxy would not make a proxy: {error}") from None
+            yield proxy
 
 
 class ToxiproxyNetwork:
@@ -210,10 +216,10 @@ class ToxiproxyNetwork:
 
     async def refuse(self) -> Heal:
         """A disabled proxy: connections end, connects are refused."""
-        await asyncio.to_thread(self._proxy.disable)
+        await off_loop(self._proxy.disable)
 
         async def heal() -> None:
-            await asyncio.to_thread(self._proxy.enable)
+            await off_loop(self._proxy.enable)
 
         return heal
 
@@ -239,14 +245,14 @@ class ToxiproxyNetwork:
         return self._removing("slow_latency", "slow_bandwidth")
 
     async def _add(self, name: str, type: str, stream: str, attributes: dict[str, Any]) -> None:
-        await asyncio.to_thread(
+        await off_loop(
             self._proxy.add_toxic, type=type, stream=stream, attributes=attributes, name=name
         )
 
     def _removing(self, *names: str) -> Heal:
         async def heal() -> None:
             for name in names:
-                await asyncio.to_thread(self._proxy.remove_toxic, name)
+                await off_loop(self._proxy.remove_toxic, name)
 
         return heal
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from harness.toxiproxy import EmbeddedToxiproxy, Toxiproxy, Unreachable
+from harness.toxiproxy.server import ToxiproxyServer
 
 BUILT = Path(__file__).parents[2] / ".cache" / "bin" / "toxiproxy-server"
 START_TIMEOUT_S = 20.0
@@ -40,6 +43,23 @@ def toxiproxy_of(kind: str) -> Iterator[Toxiproxy]:
         pytest.skip("unknown: no real Toxiproxy found")
     with _started(path) as port:
         yield Toxiproxy("127.0.0.1", port)
+
+
+@contextmanager
+def embedded(host: str) -> Iterator[int]:
+    """The embedded server on a loop of its own, at any address of this machine; its port."""
+    loop = asyncio.new_event_loop()
+    server = ToxiproxyServer(host, seed=1)
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(START_TIMEOUT_S)
+    try:
+        yield server.port
+    finally:
+        loop.call_soon_threadsafe(server.stop)
+        loop.call_soon_threadsafe(lambda: loop.call_soon(loop.stop))
+        thread.join(START_TIMEOUT_S)
+        loop.close()
 
 
 @contextmanager

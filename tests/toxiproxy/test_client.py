@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -18,8 +19,9 @@ from harness.toxiproxy import (
     ToxicExists,
     ToxicNotFound,
     Toxiproxy,
+    ToxiproxyError,
 )
-from tests.toxiproxy.servers import toxiproxy_of
+from tests.toxiproxy.servers import embedded, toxiproxy_of
 
 
 @pytest.fixture(scope="module", params=["embedded", "real"])
@@ -120,7 +122,15 @@ def test_down_never_hides_the_error_of_its_block(toxiproxy: Toxiproxy, proxy: Pr
 
     with pytest.raises(ZeroDivisionError) as error, proxy.down():
         fail()
-    assert "stays down" in error.value.__notes__[0]
+    assert "the proxy stays down" in error.value.__notes__[0]
+
+
+def test_down_inside_down_comes_up_once(proxy: Proxy) -> None:
+    with proxy.down():
+        with proxy.down():
+            pass
+        assert not accepts(proxy)
+    assert accepts(proxy)
 
 
 def test_down_does_not_enable_what_it_could_not_disable(toxiproxy: Toxiproxy, proxy: Proxy) -> None:
@@ -146,6 +156,60 @@ def test_a_toxic_comes_and_goes(proxy: Proxy) -> None:
         proxy.remove_toxic("slow")
 
 
+def test_a_toxic_lasts_for_a_block(proxy: Proxy) -> None:
+    with proxy.toxic("latency", attributes={"latency": 5}) as toxic:
+        assert proxy.get_toxic("latency_downstream") == toxic
+    assert proxy.toxics() == {}
+    with pytest.raises(ToxicNotFound):
+        proxy.get_toxic("latency_downstream")
+
+
+def test_a_toxic_is_healed_when_its_block_fails(proxy: Proxy) -> None:
+    with pytest.raises(ZeroDivisionError), proxy.toxic("noop"):
+        raise ZeroDivisionError
+    assert proxy.toxics() == {}
+
+
+def test_a_toxic_that_somebody_healed_before_is_no_failure(
+    toxiproxy: Toxiproxy, proxy: Proxy
+) -> None:
+    with proxy.toxic("noop"):
+        toxiproxy.reset()
+    with proxy.toxic("noop"):
+        toxiproxy.delete(proxy.name)
+
+
+def test_a_block_leaves_the_toxic_of_another_alone(proxy: Proxy) -> None:
+    proxy.add_toxic("noop", name="theirs")
+    with pytest.raises(ToxicExists), proxy.toxic("noop", name="theirs"):
+        pytest.fail("the block must not run")
+    assert list(proxy.toxics()) == ["theirs"]
+
+
+def test_a_proxy_lasts_for_a_block(toxiproxy: Toxiproxy) -> None:
+    with toxiproxy.temporary_proxy("p", "127.0.0.1:9") as proxy:
+        assert accepts(proxy)
+    assert toxiproxy.proxies() == {}
+    assert not accepts(proxy)
+
+
+def test_a_block_leaves_the_proxy_of_another_alone(toxiproxy: Toxiproxy, proxy: Proxy) -> None:
+    with pytest.raises(ProxyExists), toxiproxy.temporary_proxy(proxy.name, "127.0.0.1:9"):
+        pytest.fail("the block must not run")
+    assert toxiproxy.get_proxy(proxy.name).listen == proxy.listen
+
+
+def test_a_proxy_that_is_not_there_is_said_so(toxiproxy: Toxiproxy) -> None:
+    with pytest.raises(ProxyNotFound, match="proxy not found"):
+        toxiproxy.get_proxy("p")
+
+
+def test_all_proxies_go_at_once(toxiproxy: Toxiproxy, proxy: Proxy) -> None:
+    toxiproxy.create("q", "127.0.0.1:9")
+    toxiproxy.delete_all()
+    assert toxiproxy.proxies() == {}
+
+
 def test_the_name_of_a_toxic_is_unique_over_both_streams(proxy: Proxy) -> None:
     proxy.add_toxic("noop", "upstream", name="n")
     with pytest.raises(ToxicExists):
@@ -166,6 +230,7 @@ def test_an_update_changes_what_it_names(proxy: Proxy) -> None:
         ("latency", {"jiter": 1}),
         ("latency", {"latency": -1}),
         ("bandwidth", {"rate": -1}),
+        ("bandwidth", {"rate": 0}),
         ("slicer", {}),
         ("slicer", {"average_size": 1, "size_variation": 2}),
     ],
@@ -231,6 +296,16 @@ def test_what_populate_needs_is_named(toxiproxy: Toxiproxy) -> None:
         toxiproxy.populate([{"name": "a", "upstream": "127.0.0.1:9"}])
 
 
+def test_populate_says_what_was_made_before_it_failed(toxiproxy: Toxiproxy, proxy: Proxy) -> None:
+    asked = [
+        {"name": "a", "upstream": "127.0.0.1:9", "listen": "127.0.0.1:0"},
+        {"name": "b", "upstream": "127.0.0.1:9", "listen": proxy.listen},
+    ]
+    with pytest.raises(ServerFailed, match=r"address already in use \(made before it: a\)"):
+        toxiproxy.populate(asked)
+    assert sorted(toxiproxy.proxies()) == ["a", "p"]
+
+
 def test_two_servers_are_told_apart(toxiproxy: Toxiproxy, proxy: Proxy) -> None:
     """The address of toxiproxy-python is shared by all its objects."""
     with toxiproxy_of("embedded") as other:
@@ -249,3 +324,18 @@ def test_environment_proxies_are_not_used(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     assert toxiproxy.proxies() == {}
+
+
+def test_a_server_is_reached_over_ipv6() -> None:
+    """toxiproxy-python alone knows IPv4 only."""
+    with embedded("::1") as port:
+        assert Toxiproxy("::1", port).version()
+
+
+async def in_a_loop(toxiproxy: Toxiproxy) -> None:
+    toxiproxy.version()
+
+
+def test_a_call_that_would_block_an_event_loop_is_refused(toxiproxy: Toxiproxy) -> None:
+    with pytest.raises(ToxiproxyError, match="await off_loop"):
+        asyncio.run(in_a_loop(toxiproxy))
