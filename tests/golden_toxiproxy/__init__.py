@@ -1,0 +1,1 @@
+"""Replays what the real Toxiproxy answered, to any server with its API, and tells what differs."""
