@@ -10,8 +10,9 @@ from http import HTTPStatus
 from fake_server import rest_broadcast
 from fake_server.auth import Auth
 from fake_server.core.state import State
-from fake_server.handshake import Refusal, Upgrade, admit
+from fake_server.handshake import Refusal, Upgrade, admit_upgrade
 from fake_server.http import (
+    UNCACHED,
     Answer,
     Handler,
     Later,
@@ -26,7 +27,6 @@ from harness.protocol import MalformedMessage
 
 Guard = Callable[[Request], Response | None]
 
-UNCACHED = {"cache-control": "max-age=0, private, must-revalidate"}
 _GATEWAY_PREFIX = "/realtime/v1/"
 _API_PREFIX = "/realtime/v1/api/"
 _METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS,TRACE,CONNECT"
@@ -133,8 +133,8 @@ class Api:
         if request.method != "GET":
             return Response(HTTPStatus.BAD_REQUEST, UNCACHED)
         try:
-            admit(
-                Upgrade.of(request.target, request.headers),
+            admit_upgrade(
+                Upgrade.of(request.target, request.headers, request.version),
                 self._state.config,
                 self._state.levers,
                 self._state.limits,

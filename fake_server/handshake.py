@@ -9,6 +9,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from fake_server.config import ServerConfig
+from fake_server.elixir import inspect
 from fake_server.levers import Levers
 from fake_server.limits import Limits
 from fake_server.tokens import TokenRefused, holder, verify
@@ -17,6 +18,9 @@ from harness.protocol import Codec, UnsupportedVersion, codec_for
 _GATEWAY_PATH = "/realtime/v1/websocket"
 _SERVER_PATH = "/socket/websocket"
 _JSON = "application/json; charset=utf-8"
+_TOKENS = {"connection": "upgrade", "upgrade": "websocket"}
+"""The headers of an upgrade that are lists, and what has to be in them."""
+_KEY, _VERSION = "sec-websocket-key", "sec-websocket-version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,14 @@ class Upgrade:
     path: str
     query: Mapping[str, str] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
+    version: str = "1.1"
+    """Of HTTP."""
 
     @classmethod
-    def of(cls, target: str, headers: Mapping[str, str]) -> Upgrade:
+    def of(cls, target: str, headers: Mapping[str, str], version: str = "1.1") -> Upgrade:
         """Read the target of a request line; of repeated parameters the last wins, as in Plug."""
         path, _, query = target.partition("?")
-        return cls(path, dict(parse_qsl(query, keep_blank_values=True)), headers)
+        return cls(path, dict(parse_qsl(query, keep_blank_values=True)), headers, version)
 
     @property
     def key(self) -> str | None:
@@ -84,7 +90,17 @@ def admit(
         raise _late(HTTPStatus.FORBIDDEN, text, upgrade, config)
     admission = _check_key(upgrade, codec, config, now_s)
     _check_limits(upgrade, config, limits, now_s)
-    _check_upgrade_header(upgrade)
+    return admission
+
+
+def admit_upgrade(
+    upgrade: Upgrade, config: ServerConfig, levers: Levers, limits: Limits, now_s: float
+) -> Admission:
+    """The same for a WebSocket, whose headers are looked at last; raises `Refusal`."""
+    admission = admit(upgrade, config, levers, limits, now_s)
+    mistake = _mistake(upgrade)
+    if mistake is not None:
+        raise Refusal(HTTPStatus.BAD_REQUEST, mistake)
     return admission
 
 
@@ -118,13 +134,22 @@ def _check_limits(upgrade: Upgrade, config: ServerConfig, limits: Limits, now_s:
         raise _late(too_many, "Too many joins per second", upgrade, config)
 
 
-def _check_upgrade_header(upgrade: Upgrade) -> None:
-    connection = upgrade.headers.get("connection", "")
-    if "upgrade" not in connection.lower():
-        got = json.dumps([connection])
-        raise Refusal(
-            HTTPStatus.BAD_REQUEST, f"'connection' header must contain 'upgrade', got {got}"
-        )
+def _mistake(upgrade: Upgrade) -> str | None:
+    """What websock_adapter 0.5.8 finds wrong with an upgrade, in its order and words."""
+    if upgrade.version != "1.1":
+        return f"HTTP version HTTP/{upgrade.version} unsupported"
+    for name, token in _TOKENS.items():
+        got = _got(upgrade, name)
+        if token not in (part.strip().lower() for value in got for part in value.split(",")):
+            return f"'{name}' header must contain '{token}', got {inspect(got)}"
+    if not _got(upgrade, _KEY):
+        return f"'{_KEY}' header is absent"
+    got = _got(upgrade, _VERSION)
+    return None if got == ["13"] else f"'{_VERSION}' header must equal '13', got {inspect(got)}"
+
+
+def _got(upgrade: Upgrade, name: str) -> list[str]:
+    return [upgrade.headers[name]] if name in upgrade.headers else []
 
 
 def _late(status: HTTPStatus, text: str, upgrade: Upgrade, config: ServerConfig) -> Refusal:

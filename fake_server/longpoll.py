@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from base64 import urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from fake_server.handshake import Admission, Refusal, Upgrade
-from fake_server.http import Answer, Later, Request, Response, json_response
+from fake_server.http import UNCACHED, Answer, Later, Request, Response, json_response, words
 
 _WINDOW_S = 10.0
-"""How long a poll waits for something to tell, and a push for a blocked session."""
+"""How long a poll waits for something to tell, and each pushed message for a blocked session."""
 _INACTIVE_S = 15.0
 _LOST = 1006
 _HEADERS = {"access-control-allow-origin": "*", "cache-control": "no-store"}
@@ -23,6 +24,8 @@ _ADDRESS = "/socket/websocket"
 _TEXT = 0x81
 _TOKEN_PARTS_BYTES = (132, 32)
 _LINES = "application/x-ndjson"
+_PUSH = 0
+"""The only kind of binary message that a client can send here (`protocol.md §1.5`)."""
 
 
 class Owner(Protocol):
@@ -79,14 +82,14 @@ class Session:
         self.when_unblocked(partial(self._listen, later))
         return later
 
-    def push(self, frames: list[str]) -> Later:
-        """Take messages; answered when the last of them was taken."""
-        later = Later(_WINDOW_S, lambda: _status(408))
+    def push(self, frames: list[str | bytes]) -> Later:
+        """Take messages one after the other; answered when the last of them was taken, or with 408
+        when one has waited for the whole window: those behind it are dropped."""
+        batch = _Batch(len(frames), self._loop)
         for frame in frames:
-            self.frames_in += 1
-            self.when_unblocked(partial(self._owner.received, self, frame))
-        self.when_unblocked(lambda: later.give(_status(200)))
-        return later
+            self.when_unblocked(partial(self._take, batch, frame))
+        self.when_unblocked(lambda: batch.answer.give(_status(200)))
+        return batch.answer
 
     # What the server wants (as of a `wire.Wire`).
 
@@ -135,6 +138,11 @@ class Session:
         """Wait until the session has ended."""
         await asyncio.shield(self._closed)
 
+    def _take(self, batch: _Batch, frame: str | bytes) -> None:
+        if batch.admits():
+            self.frames_in += 1
+            self._owner.received(self, frame)
+
     def _hand_over(self) -> None:
         while self._inbox and not (self._block_timer or self._frozen or self.ended):
             self._inbox.popleft()()
@@ -172,6 +180,32 @@ class Session:
             self._inactive = self._loop.call_later(_INACTIVE_S, self._watch)
 
 
+class _Batch:
+    """The messages of one request: each has the window to be taken in."""
+
+    def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.answer = Later(_WINDOW_S * (size + 1), lambda: _status(408))
+        self._loop = loop
+        self._taken_s = loop.time()
+        self._is_over = False
+        loop.call_later(_WINDOW_S, self._watch)
+
+    def admits(self) -> bool:
+        """Whether the next message is taken: the one that waited too long still is, no other."""
+        admitted, self._is_over = not self._is_over, self.answer.answered
+        self._taken_s = self._loop.time()
+        return admitted
+
+    def _watch(self) -> None:
+        due_s = self._taken_s + _WINDOW_S
+        if self.answer.answered:
+            return
+        if due_s <= self._loop.time():
+            self.answer.give(_status(408))
+        else:
+            self._loop.call_at(due_s, self._watch)
+
+
 class LongPolling:
     """The sessions of a server, by their tokens."""
 
@@ -194,7 +228,7 @@ class LongPolling:
             case "POST", None:
                 return _status(410)
             case "POST", Session():
-                return session.push(_frames(request))
+                return _pushed(session, request)
             case _:
                 return Response(400, _HEADERS)
 
@@ -208,8 +242,7 @@ class LongPolling:
             session.vanish()
 
     def _begin(self, request: Request) -> Answer:
-        headers = {**request.headers, "connection": "upgrade"}
-        upgrade = replace(Upgrade.of(request.target, headers), path=_ADDRESS)
+        upgrade = replace(Upgrade.of(request.target, request.headers), path=_ADDRESS)
         try:
             admission = self._owner.admit(upgrade)
         except Refusal as refusal:
@@ -241,9 +274,28 @@ def _preflight(request: Request) -> Response:
     return Response(200, {**_HEADERS, **allowed})
 
 
-def _frames(request: Request) -> list[str]:
-    text = request.body.decode(errors="surrogateescape")
-    return text.splitlines() if request.headers.get("content-type") == _LINES else [text]
+def _pushed(session: Session, request: Request) -> Answer:
+    try:
+        frames = _frames(request)
+    except ValueError:
+        return words(HTTPStatus.BAD_REQUEST).with_headers(UNCACHED)
+    return session.push(frames)
+
+
+def _frames(request: Request) -> list[str | bytes]:
+    """The messages in a request; raises `ValueError` for a line that is none of the two forms."""
+    if request.headers.get("content-type") != _LINES:
+        return [request.body.decode(errors="surrogateescape")]
+    return [_frame(line.removesuffix(b"\r")) for line in request.body.split(b"\n")]
+
+
+def _frame(line: bytes) -> str | bytes:
+    """What begins like a message of version 2 is text, everything else a binary one in base64."""
+    if line.startswith(b"["):
+        return line.decode(errors="surrogateescape")
+    data = b64decode(line, validate=True)
+    # The stock serialiser knows no broadcasts of users: dropped as junk is.
+    return data if data[:1] == bytes([_PUSH]) else b""
 
 
 def _payload(data: bytes) -> str:

@@ -34,7 +34,7 @@ from fake_server.core.effects import (
 )
 from fake_server.database import Database
 from fake_server.ground_truth import Counts, connections, members
-from fake_server.handshake import Admission, Refusal, Upgrade, admit
+from fake_server.handshake import Admission, Refusal, Upgrade, admit, admit_upgrade
 from fake_server.http import Answer, Route
 from fake_server.http import Request as HttpRequest
 from fake_server.http.front import Front
@@ -406,7 +406,7 @@ class FakeServer:
         assert isinstance(wire, Wire)
         upgrade = Upgrade.of(request.path, _headers(request.headers))
         try:
-            wire.admission = admit(
+            wire.admission = admit_upgrade(
                 upgrade, self.config, self._node.levers, self._node.limits, self._clock()
             )
         except Refusal as refusal:
@@ -517,10 +517,11 @@ def _process_response(wire: ServerConnection, request: Request, response: Respon
 
 
 def _headers(headers: Headers) -> dict[str, str]:
-    """The headers by lower-case name; of repeated ones the first."""
+    """The headers by lower-case name; of repeated ones the values joined, as Cowboy does."""
     found: dict[str, str] = {}
     for name, value in headers.raw_items():
-        found.setdefault(name.lower(), value)
+        key = name.lower()
+        found[key] = f"{found[key]}, {value}" if key in found else value
     return found
 
 

@@ -14,6 +14,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import CONNECTING, OPEN, Event
 from websockets.server import ServerProtocol
+from websockets.utils import accept_key
 
 from fake_server.config import ServerConfig
 from fake_server.handshake import Admission
@@ -76,6 +77,11 @@ class _CowboyProtocol(ServerProtocol):
             # Bad UTF-8 is no reason to close (protocol.md §1.7): the codec refuses what it becomes.
             is_text = self._opcode is Opcode.TEXT
             self._on_message(data.decode(errors="surrogateescape") if is_text else data)
+
+    def process_request(self, request: Request) -> tuple[str, None, None]:
+        """Accept with any key: the upgrade has been checked (`handshake.admit`), Cowboy does not
+        look at what a key holds, and no extension or protocol is agreed on."""
+        return accept_key(request.headers["Sec-WebSocket-Key"]), None, None
 
     def send_frame(self, frame: Frame) -> None:
         """Close frames carry a code and never a reason (`protocol.md §1.7`)."""

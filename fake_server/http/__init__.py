@@ -5,10 +5,19 @@ A feature gives rows, `Route("POST", "/api/things/:id", handler)`, where the han
 handler does I/O.
 """
 
-from fake_server.http.message import Answer, Later, Request, Response, json_response, words
+from fake_server.http.message import (
+    UNCACHED,
+    Answer,
+    Later,
+    Request,
+    Response,
+    json_response,
+    words,
+)
 from fake_server.http.routes import Handler, Route, Routes
 
 __all__ = [
+    "UNCACHED",
     "Answer",
     "Handler",
     "Later",

@@ -95,7 +95,9 @@ class Exchange:
     def _whole(self) -> Request:
         assert self._head is not None
         method, target = self._head.method.decode("latin-1"), self._head.target.decode("latin-1")
-        return Request(method, target, self._headers, bytes(self._body), self._id)
+        version = self._head.http_version.decode("latin-1")
+        body = bytes(self._body)
+        return Request(method, target, self._headers, body, self._id, version=version)
 
 
 def refusal(status: int) -> bytes:

@@ -14,6 +14,8 @@ from harness.protocol import json_text
 
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
+UNCACHED = {"cache-control": "max-age=0, private, must-revalidate"}
+"""What Plug says of every answer that says nothing else."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Request:
     """What an answer's `x-request-id` says."""
     params: Mapping[str, str] = field(default_factory=dict)
     """What stood in the places of the route's pattern, decoded."""
+    version: str = "1.1"
+    """Of HTTP."""
 
     @cached_property
     def path(self) -> str:

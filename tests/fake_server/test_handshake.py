@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fake_server import ServerConfig
-from fake_server.handshake import Admission, Refusal, Upgrade, admit
+from fake_server.handshake import Admission, Refusal, Upgrade, admit_upgrade
 from fake_server.levers import HttpRefusal, Kind, Levers, Switch
 from fake_server.limits import Limits
 from fake_server.tokens import sign
@@ -16,11 +16,20 @@ CONFIG = ServerConfig()
 KEY = sign({"role": "anon", "exp": NOW_S + 60, "sub": "alice"}, CONFIG.jwt_secret)
 GATEWAY = "/realtime/v1/websocket"
 BARE = "/socket/websocket"
+UPGRADE = {
+    "connection": "keep-alive, Upgrade",
+    "upgrade": "WebSocket",
+    "sec-websocket-key": "any key will do",
+    "sec-websocket-version": "13",
+}
+_NO_UPGRADE = "'connection' header must contain 'upgrade', got"
+_NO_WEBSOCKET = "'upgrade' header must contain 'websocket', got"
+_NO_VERSION = "'sec-websocket-version' header must equal '13', got"
 
 
 def ask(target: str, host: str = "127.0.0.1:4000", levers: Levers | None = None) -> Admission:
-    headers = {"host": host, "connection": "keep-alive, Upgrade"}
-    return admit(Upgrade.of(target, headers), CONFIG, levers or Levers(), Limits(), NOW_S)
+    headers = {**UPGRADE, "host": host}
+    return admit_upgrade(Upgrade.of(target, headers), CONFIG, levers or Levers(), Limits(), NOW_S)
 
 
 def refusal(target: str, host: str = "127.0.0.1:4000", levers: Levers | None = None) -> Refusal:
@@ -69,11 +78,55 @@ def test_a_refusal_by_lever_names_the_client_and_comes_before_every_check() -> N
     assert refused.delay_s == 0.0
 
 
-def test_a_request_without_an_upgrade_is_a_bad_request() -> None:
-    upgrade = Upgrade.of(f"{GATEWAY}?apikey={KEY}", {"connection": "close"})
+@pytest.mark.parametrize(
+    ("header", "value", "words"),
+    [
+        ("connection", "close", f'{_NO_UPGRADE} ["close"]'),
+        ("connection", "upgrades", f'{_NO_UPGRADE} ["upgrades"]'),
+        ("connection", None, f"{_NO_UPGRADE} []"),
+        ("upgrade", "h2c, x", f'{_NO_WEBSOCKET} ["h2c, x"]'),
+        ("upgrade", None, f"{_NO_WEBSOCKET} []"),
+        ("sec-websocket-key", None, "'sec-websocket-key' header is absent"),
+        ("sec-websocket-version", "12", f'{_NO_VERSION} ["12"]'),
+        ("sec-websocket-version", None, f"{_NO_VERSION} []"),
+    ],
+)
+def test_an_upgrade_with_a_bad_header_is_a_bad_request_in_words(
+    header: str, value: str | None, words: str
+) -> None:
+    headers = {name: text for name, text in UPGRADE.items() if name != header}
+    if value is not None:
+        headers[header] = value
     with pytest.raises(Refusal) as refused:
-        admit(upgrade, CONFIG, Levers(), Limits(), NOW_S)
-    assert refused.value.body == "'connection' header must contain 'upgrade', got [\"close\"]"
+        admit_upgrade(
+            Upgrade.of(f"{GATEWAY}?apikey={KEY}", headers), CONFIG, Levers(), Limits(), NOW_S
+        )
+    assert (refused.value.status, refused.value.body) == (400, words)
+    assert refused.value.delay_s == 0.0
+
+
+def test_of_several_bad_headers_the_first_in_the_order_of_the_real_server_is_named() -> None:
+    found = []
+    headers: dict[str, str] = {}
+    for header in (*UPGRADE, None):
+        with pytest.raises(Refusal) as refused:
+            admit_upgrade(
+                Upgrade.of(f"{GATEWAY}?apikey={KEY}", headers, "1.1" if header else "1.0"),
+                CONFIG,
+                Levers(),
+                Limits(),
+                NOW_S,
+            )
+        found.append(refused.value.body.partition(",")[0].split("'")[:2][-1])
+        if header is not None:
+            headers[header] = UPGRADE[header]
+    assert found == [*UPGRADE, "HTTP version HTTP/1.0 unsupported"]
+
+
+def test_the_headers_are_looked_at_when_the_key_is_good() -> None:
+    with pytest.raises(Refusal) as refused:
+        admit_upgrade(Upgrade.of(GATEWAY, {}), CONFIG, Levers(), Limits(), NOW_S)
+    assert refused.value.body == '{"error":"API key is missing"}'
 
 
 def test_no_repr_holds_a_key() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,3 +160,53 @@ async def test_pages_of_every_origin_may_poll_and_other_methods_are_bad() -> Non
         preflight = await Poller(s).ask("OPTIONS")
         assert preflight.headers["access-control-allow-origin"] == "*"
         assert (await Poller(s).ask("DELETE")).status == 400
+
+
+@simulated
+async def test_binary_messages_come_in_base64_and_only_as_pushes() -> None:
+    """As phoenix.js sends them: a line that is no array is base64; V2 sockets get a kind 2."""
+    async with stage() as s:
+        poller, other = Poller(s), await s.joined("bob")
+        await poller.begin()
+        await poller.push(join("room"))
+        head = bytes([0, 1, 1, len("realtime:room"), len("broadcast")])
+        kind_0 = head + b"12realtime:roombroadcast" + b"\xff\x00"
+        kind_3 = bytes([3, 1, 1, len("realtime:room"), 1, 0, 0]) + b"13realtime:rooma\xff"
+        lines = [b64encode(kind_3), b64encode(kind_0), json.dumps(HEARTBEAT).encode()]
+        reply = await poller.ask("POST", b"\n".join(lines))
+        assert reply.json == OK
+        heard = await other.socket.recv()
+        assert heard == b"\x02" + bytes([13, 9]) + b"realtime:roombroadcast" + b"\xff\x00"
+        assert await other.next() is None
+        assert [message[1] for message in (await poller.poll())[1]] == ["1", "2"]
+
+
+@simulated
+async def test_a_line_that_is_neither_an_array_nor_base64_spoils_its_request() -> None:
+    async with stage() as s:
+        poller = Poller(s)
+        await poller.begin()
+        for junk in (b'{"topic":"phoenix"}', b"a!"):
+            reply = await poller.ask("POST", json.dumps(HEARTBEAT).encode() + b"\r\n" + junk)
+            assert (reply.status, reply.body) == (400, b"Bad Request")
+        assert await poller.push(HEARTBEAT) == OK
+        assert len((await poller.poll())[1]) == 1
+
+
+@simulated
+async def test_each_pushed_message_may_wait_for_ten_seconds() -> None:
+    """Two refused joins take 10 s together; a join that is held for 11 s takes what follows."""
+    async with stage() as s:
+        loop = asyncio.get_running_loop()
+        poller = Poller(s)
+        await poller.begin()
+        started_s = loop.time()
+        joins = [join("a", private=True), join("b", private=True), join("c", private=True)]
+        assert await poller.push(*joins) == OK
+        assert round(loop.time() - started_s) == 15
+        await poller.poll()
+        s.server.answer_joins_late(11)
+        assert await poller.push(join("late"), join("dropped")) == {"status": 408}
+        assert round(loop.time() - started_s) == 25
+        await asyncio.sleep(2)
+        assert [member["topic"] for member in s.server.membership()] == ["late"]

@@ -17,6 +17,7 @@ from tests.fake_server.http_client import HttpConnection, ask
 from tests.fake_server.stage import in_simulation, simulated, stage
 
 PORT = 4000
+_BAD_UPGRADE_HEADERS = ("cache-control", "content-length", "date", "server", "vary")
 GET = b"GET /%d HTTP/1.1\r\nhost: h\r\n\r\n"
 
 
@@ -266,3 +267,34 @@ def test_whatever_comes_the_server_goes_on_and_keeps_nothing(clients: list[list[
         assert broken == []
 
     in_simulation(story)
+
+
+@simulated
+async def test_an_upgrade_that_lacks_something_is_told_what_over_either_way_in() -> None:
+    """Whether `connection` says upgrade decides who answers, not what the answer is."""
+    async with stage() as s:
+        target = f"/realtime/v1/websocket?apikey={s.server.apikey}"
+        for connection in ("upgrade", "close, xupgrade"):
+            reply = await ask("server", PORT, "GET", target, {"connection": connection})
+            assert reply.status == 400
+            assert sorted(reply.headers) == sorted(_BAD_UPGRADE_HEADERS)
+        old, _ = await raw(f"GET {target} HTTP/1.0\r\nconnection: upgrade\r\n\r\n".encode())
+        assert old.endswith(b"\r\n\r\nHTTP version HTTP/1.0 unsupported")
+        post, _ = await raw(f"POST {target} HTTP/1.0\r\nconnection: upgrade\r\n\r\n".encode())
+        assert post.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert post.endswith(b"\r\n\r\n")
+
+
+@simulated
+async def test_a_key_of_any_form_opens_a_websocket() -> None:
+    async with stage() as s:
+        reader, writer = await asyncio.open_connection("server", PORT)
+        writer.write(
+            f"GET /realtime/v1/websocket?apikey={s.server.apikey} HTTP/1.1\r\nhost: server\r\n"
+            "upgrade: WebSocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\n"
+            "sec-websocket-key: short\r\nsec-websocket-protocol: chat\r\n\r\n".encode()
+        )
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert b"protocol" not in head.lower().replace(b"switching protocols", b"")
+        writer.close()

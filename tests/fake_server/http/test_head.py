@@ -8,6 +8,7 @@ from fake_server.http.head import (
     HEADER_NAME_BYTES_MAX,
     HEADER_VALUE_BYTES_MAX,
     HEADERS_MAX,
+    METHOD_BYTES_MAX,
     REQUEST_LINE_BYTES_MAX,
     BrokenRequest,
     Head,
@@ -22,7 +23,7 @@ def line_of(length: int) -> bytes:
 
 
 def head(*headers: bytes, line: bytes = LINE) -> bytes:
-    return b"\r\n".join([line, *headers, b"", b""])
+    return b"\r\n".join([line, b"host: a", *headers, b"", b""])
 
 
 def status(data: bytes) -> int:
@@ -32,7 +33,7 @@ def status(data: bytes) -> int:
 
 
 def test_a_head_is_there_when_its_last_line_is() -> None:
-    whole = head(b"host: a")
+    whole = head()
     assert [read_head(whole[:end]) for end in range(len(whole))] == [None] * len(whole)
     assert read_head(whole) == Head(is_upgrade=False)
     assert read_head(whole + b"more") == Head(is_upgrade=False)
@@ -46,6 +47,7 @@ def test_a_head_is_there_when_its_last_line_is() -> None:
         (head(b"connection: keep-alive"), False),
         (head(b"upgrade: websocket"), False),
         (head(b"connection: upgrade", line=b"POST / HTTP/1.1"), False),
+        (head(b"connection: upgrade", line=b"GET / HTTP/1.0"), False),
     ],
 )
 def test_an_upgrade_is_a_get_that_says_so(data: bytes, is_upgrade: bool) -> None:
@@ -57,13 +59,18 @@ def test_each_bound_may_be_reached_and_not_passed() -> None:
         head(line=line_of(REQUEST_LINE_BYTES_MAX)),
         head(b"a: " + b"x" * HEADER_VALUE_BYTES_MAX),
         head(b"a" * HEADER_NAME_BYTES_MAX + b": x"),
-        head(*[b"a: x"] * HEADERS_MAX),
+        head(*[b"a: x"] * (HEADERS_MAX - 1)),
     ]
     assert all(map(read_head, at_most))
     assert status(head(line=line_of(REQUEST_LINE_BYTES_MAX + 1))) == 414
     assert status(head(b"a: " + b"x" * (HEADER_VALUE_BYTES_MAX + 1))) == 431
     assert status(head(b"a" * (HEADER_NAME_BYTES_MAX + 1) + b": x")) == 431
-    assert status(head(*[b"a: x"] * (HEADERS_MAX + 1))) == 431
+    assert status(head(*[b"a: x"] * HEADERS_MAX)) == 431
+
+
+def test_who_names_no_host_speaks_http_1_0() -> None:
+    assert status(LINE + b"\r\n\r\n") == 400
+    assert read_head(b"GET / HTTP/1.0\r\n\r\n") == Head(is_upgrade=False)
 
 
 def test_a_bound_is_passed_before_the_end_has_come() -> None:
@@ -80,6 +87,7 @@ def test_a_bound_is_passed_before_the_end_has_come() -> None:
         (b"GET  / HTTP/1.1", 400),
         (b"GET / HTTP/2.0", 505),
         (b"GET / HTTP/0.9", 505),
+        (b"X" * (METHOD_BYTES_MAX + 1) + b" / HTTP/1.1", 501),
     ],
 )
 def test_a_line_that_is_no_request_is_refused(line: bytes, expected: int) -> None:
