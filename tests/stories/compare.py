@@ -90,7 +90,8 @@ def _same_course(recorded: tuple[Held, ...], seen: tuple[Held, ...], cut_by_byte
 
 
 def same_but_for_brief(first: tuple[Held, ...], second: tuple[Held, ...]) -> bool:
-    """Whether two courses are equal when states that were brief may be missing from either."""
+    """Whether two courses are equal when states that were brief may be missing from either; a
+    state with nothing but missing ones in between is one with itself."""
     # `reached[j]`: everything so far of the first fits the first j of the second.
     reached = [True]
     for held in second:
@@ -98,8 +99,11 @@ def same_but_for_brief(first: tuple[Held, ...], second: tuple[Held, ...]) -> boo
     for one in first:
         row = [reached[0] and one.brief]
         for number, other in enumerate(second):
-            both = reached[number] and one.state == other.state
-            row.append(both or (reached[number + 1] and one.brief) or (row[-1] and other.brief))
+            same = one.state == other.state
+            both = reached[number] and same
+            only_one = reached[number + 1] and (one.brief or same)
+            only_other = row[-1] and (other.brief or same)
+            row.append(both or only_one or only_other)
         reached = row
     return reached[-1]
 

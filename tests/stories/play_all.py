@@ -1,0 +1,151 @@
+"""Plays many cases at once, the longest first, and judges each as it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+
+from harness.redact import redact
+from harness.toxiproxy.client import Toxiproxy
+from harness.toxiproxy.client_errors import ToxiproxyError
+from tests.stories.child import ChildFailed
+from tests.stories.compare import Difference, compare
+from tests.stories.player import Player, StepFailed
+from tests.stories.script import Script
+from tests.stories.story import told
+from tests.stories.transcript import Transcript
+
+STARTS_AT_ONCE = 3
+"""Cases that may be getting ready at the same time: that is what costs."""
+AGAIN_AT_ONCE = 4
+"""Cases that stood still are played once more, so few at a time."""
+WATCH_S = 0.1
+STALL_S = 0.4
+"""A loop that was this late has measured itself."""
+OVERTIME_S = 120.0
+"""What a case may take beyond its steps."""
+_TEXT_MAX = 2000
+
+Print = Callable[[str], None]
+
+
+class Verdict(Enum):
+    """What became of a case."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A script and the transcript that was recorded with it."""
+
+    script: Script
+    recorded: Transcript
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one case."""
+
+    name: str
+    verdict: Verdict
+    took_s: float
+    differences: list[Difference] = field(default_factory=list)
+    reason: str = ""
+    """Why it is unknown."""
+
+    def __str__(self) -> str:
+        words = {
+            Verdict.SAME: "the same story",
+            Verdict.DIFFERENT: f"{len(self.differences)} differences",
+            Verdict.UNKNOWN: f"unknown: {self.reason}",
+        }[self.verdict]
+        return f"{self.name}: {words} ({self.took_s:.0f} s)"
+
+
+class PlayAll:
+    """Plays cases, so many at once; `keep` is where what was seen is written."""
+
+    def __init__(self, toxiproxy: Toxiproxy, jobs: int, tell: Print, keep: Path | None) -> None:
+        self._toxiproxy = toxiproxy
+        self._jobs = jobs
+        self._tell = tell
+        self._keep = keep
+        self._stalls: list[tuple[float, float]] = []
+        self._ended = 0
+
+    async def play(self, cases: Sequence[Case]) -> list[Result]:
+        """The results in the order of the cases."""
+        watching = asyncio.ensure_future(self._watch())
+        try:
+            results = await self._round(cases, self._jobs)
+            again = [case for case in cases if results[case.script.name].verdict is Verdict.UNKNOWN]
+            if again:
+                self._tell(f"{len(again)} once more, {AGAIN_AT_ONCE} at a time")
+                results |= await self._round(again, min(AGAIN_AT_ONCE, self._jobs))
+        finally:
+            watching.cancel()
+        return [results[case.script.name] for case in cases]
+
+    async def _round(self, cases: Sequence[Case], jobs: int) -> dict[str, Result]:
+        self._ended = 0
+        places, starts = asyncio.Semaphore(jobs), asyncio.Semaphore(STARTS_AT_ONCE)
+        longest_first = sorted(cases, key=lambda case: -case.script.duration_s)
+
+        async def one(case: Case) -> Result:
+            async with places:
+                result = await self._play(case, starts)
+            self._ended += 1
+            self._tell(f"[{self._ended}/{len(cases)}] {result}")
+            return result
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(case)) for case in longest_first]
+        return {result.name: result for result in (task.result() for task in tasks)}
+
+    async def _play(self, case: Case, starts: asyncio.Semaphore) -> Result:
+        began_s = time.monotonic()
+        result = await self._judge(case, starts)
+        return replace(result, took_s=time.monotonic() - began_s)
+
+    async def _judge(self, case: Case, starts: asyncio.Semaphore) -> Result:
+        name, began_s = case.script.name, time.monotonic()
+        unknown = Result(name=name, verdict=Verdict.UNKNOWN, took_s=0.0)
+        try:
+            async with asyncio.timeout(case.script.duration_s + OVERTIME_S):
+                seen = await Player(case.script, self._toxiproxy, starts).play()
+        except TimeoutError:
+            return replace(unknown, reason="it did not end in time")
+        except (ChildFailed, StepFailed, ToxiproxyError, OSError) as error:
+            return replace(unknown, reason=redact(str(error), _TEXT_MAX))
+        if self._keep is not None:
+            seen.write(self._keep / f"{name}.jsonl")
+        differences = compare(told(case.recorded, case.script), told(seen, case.script))
+        if differences and (reason := self._stalled(seen, began_s)):
+            return replace(unknown, reason=reason, differences=differences)
+        verdict = Verdict.DIFFERENT if differences else Verdict.SAME
+        return replace(unknown, verdict=verdict, differences=differences)
+
+    def _stalled(self, seen: Transcript, since_s: float) -> str:
+        """Which process stood still, if one did; its clock proves nothing then."""
+        ours_s = max((late for at, late in self._stalls if at + late >= since_s), default=0.0)
+        theirs = (line.data["for_s"] for line in seen.of("driver", "stalled"))
+        theirs_s = max(theirs, default=0.0)
+        if ours_s:
+            return f"the player stood still for {ours_s:.1f} s: the machine is too busy"
+        return f"the client stood still for {theirs_s:.1f} s" if theirs_s else ""
+
+    async def _watch(self) -> None:
+        """Look for stalls of this loop, for ever."""
+        while True:
+            before_s = time.monotonic()
+            await asyncio.sleep(WATCH_S)
+            late_s = time.monotonic() - before_s - WATCH_S
+            if late_s >= STALL_S:
+                self._stalls.append((before_s, late_s))
