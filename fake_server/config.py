@@ -50,8 +50,9 @@ class ServerConfig:
     """How late a refused connection is answered (`protocol.md §1.2`)."""
     join_error_delay_s: float = 5.0
     """How late a refused join is answered; the whole socket waits (`protocol.md §2.5`)."""
-    database_cold_s: float = 0.0
-    """How late the first subscriber to changes is subscribed; a cold tenant takes 1 to 3 s."""
+    database_cold_s: float = 2.0
+    """How late, up to a quarter more, subscriptions are made while the worker that reads the
+    database is not up: for the first subscriber, and 10 minutes after the last one left."""
     subscribe_s: float = 0.002
     """How long a subscription to changes takes the channel after its join was answered."""
     idle_timeout_s: float = 60.0

@@ -7,6 +7,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
+_LINE_MAX = 80
 _MAYBE_FLOAT = re.compile(r"\d[.e]")
 _STRING_OR_FLOAT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+(?:e[+-]?\d+)?|e[+-]?\d+)')
 
@@ -29,6 +30,24 @@ def inspect(value: Any) -> str:
             return _shortest(value)
         case _:
             return json.dumps(value, ensure_ascii=False)
+
+
+def inspect_lines(items: list[str], fills: bool = False) -> str:
+    """A list of printed items as `inspect(…, pretty: true)` breaks it into lines: one item a line,
+    or as many as fit if it `fills` them, as it does for plain texts."""
+    whole = f"[{', '.join(items)}]"
+    if len(whole) <= _LINE_MAX:
+        return whole
+    lines = [""]
+    for index, item in enumerate(items):
+        text = item + ("," if index < len(items) - 1 else "")
+        if not lines[-1]:
+            lines[-1] = text
+        elif fills and len(f"  {lines[-1]} {text}") <= _LINE_MAX:
+            lines[-1] += f" {text}"
+        else:
+            lines.append(text)
+    return "[\n" + "".join(f"  {line}\n" for line in lines) + "]"
 
 
 def notation(text: str) -> str:

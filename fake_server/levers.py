@@ -22,6 +22,11 @@ class Kind(Enum):
     ERROR = "a request is answered with this error and does nothing"
     REFUSE = "an upgrade is refused with this HTTP status and `Retry-After`"
     CLOSE = "a connection is closed with this code right after its handshake"
+    FEED_LOSS = "a change of the database is lost on its way to a channel"
+    SUBSCRIBED_MISSING = "a channel is subscribed to changes, and is not told"
+    SUBSCRIBED_REPEATED = "a channel is told again so many times, so far apart, that it is"
+    SUBSCRIBED_LATE = "a channel is subscribed to changes so many seconds late"
+    SUBSCRIPTION_ERROR = "a channel cannot be subscribed for this reason, and is again later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,29 @@ class Levers:
     def error(self, conn: int, client: str | None, topic: Any, event: Any) -> str | None:
         """The reason with which this request is answered in place of what it asks; counts it."""
         found: str | None = self._take(Kind.ERROR, conn, client, topic, event)
+        return found
+
+    def loses_change(self, conn: int, client: str | None, topic: Any, kind: str) -> bool:
+        """Whether this change is lost on its way to this channel; counts it."""
+        return bool(self._take(Kind.FEED_LOSS, conn, client, topic, kind))
+
+    def subscribed_missing(self, conn: int, client: str | None, topic: Any) -> bool:
+        """Whether this channel is not told that it is subscribed; counts it."""
+        return bool(self._take(Kind.SUBSCRIBED_MISSING, conn, client, topic))
+
+    def subscribed_repeats(self, conn: int, client: str | None, topic: Any) -> tuple[int, float]:
+        """How many more times this channel is told that it is, and how far apart; counts it."""
+        found: tuple[int, float] | None = self._take(Kind.SUBSCRIBED_REPEATED, conn, client, topic)
+        return found or (0, 0.0)
+
+    def subscribed_delay_s(self, conn: int, client: str | None, topic: Any) -> float:
+        """How late this channel is subscribed; counts it."""
+        found: float | None = self._take(Kind.SUBSCRIBED_LATE, conn, client, topic)
+        return found or 0.0
+
+    def subscription_error(self, conn: int, client: str | None, topic: Any) -> str | None:
+        """Why this channel cannot be subscribed just now; counts it."""
+        found: str | None = self._take(Kind.SUBSCRIPTION_ERROR, conn, client, topic)
         return found
 
     def _take(

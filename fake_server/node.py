@@ -138,6 +138,10 @@ class Node:
         life.disconnect_tenant(self._state)
         return self._effects()
 
+    def lose_feed(self) -> None:
+        """The worker that reads the database's changes dies; nobody is told (`protocol.md §9`)."""
+        self._state.feed.die()
+
     def terminate(self, now_s: float) -> list[Effect]:
         """The process was told to end; what is left open dies with it."""
         self._pass_time(now_s)

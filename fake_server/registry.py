@@ -14,6 +14,7 @@ from typing import Any
 
 from fake_server import rules
 from fake_server.core.effects import Effect
+from fake_server.features.postgres_changes import TIMEOUTS
 from fake_server.levers import HttpRefusal, Kind, Switch
 from fake_server.mangle import CORRUPTIONS
 from fake_server.node import Node
@@ -45,8 +46,6 @@ from harness.protocol import (
     PHX_CLOSE,
     PHX_ERROR,
     PHX_JOIN,
-    POSTGRES_CHANGES,
-    SYSTEM,
     Message,
 )
 
@@ -54,8 +53,6 @@ Undo = Callable[[], None]
 """Takes a lever back."""
 
 _OVERSIZE_MAX = 64_000_000
-_CHANGE_EVENTS = (POSTGRES_CHANGES, "INSERT", "UPDATE", "DELETE")
-"""Changes as they are, and as the topics of the old API have them (`protocol.md §3.6`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,18 +155,6 @@ def _is_no_heartbeat(message: Message) -> bool:
     return bool(message.topic != PHOENIX)
 
 
-def _is_change(message: Message) -> bool:
-    return message.event in _CHANGE_EVENTS
-
-
-def _is_subscribed(message: Message) -> bool:
-    payload: Any = message.payload
-    if message.event != SYSTEM or not isinstance(payload, dict):
-        return False
-    told = [payload.get("extension"), payload.get("status")]
-    return told == [POSTGRES_CHANGES, "ok"]
-
-
 def _omit_acks(ground: Ground, pull: Pull) -> Undo | None:
     pull.where = replace(pull.where, answers=BROADCAST)
     return _rule(_drop)(ground, pull)
@@ -239,6 +224,11 @@ def _jump(ground: Ground, pull: Pull) -> Undo:
     pull.choice.takes()
     ground.jump(pull["by_s"])
     return lambda: ground.jump(-pull["by_s"])
+
+
+def _feed_down(ground: Ground, pull: Pull) -> None:
+    pull.choice.takes()
+    ground.node.lose_feed()
 
 
 def _reload(ground: Ground, pull: Pull) -> None:
@@ -339,25 +329,45 @@ LEVERS: Mapping[str, Spec] = {
     ),
     "feed_loss": Spec(
         "changes of the database are lost, and no system message says so",
-        _rule(_drop, _is_change),
-        (),
-        (_CONN, _CLIENT, _TOPIC, _NTH, _COUNT, _SHARE, _SEED),
+        _switch(Kind.FEED_LOSS, lambda pull: True),
+        (Parameter("event", one_of("INSERT", "UPDATE", "DELETE"), None, "only of this kind"),),
+        _CONNECTIONS,
         lasts=True,
     ),
+    "feed_down": Spec(
+        "the worker that reads the database dies: joined channels keep still and hear of no "
+        "change until they join again or renew their token",
+        _feed_down,
+    ),
     "subscribed_missing": Spec(
-        '"Subscribed to PostgreSQL" never comes',
-        _rule(_drop, _is_subscribed),
+        '"Subscribed to PostgreSQL" never comes, though changes do',
+        _switch(Kind.SUBSCRIBED_MISSING, lambda pull: True),
         (),
         _CONNECTIONS,
         lasts=True,
     ),
     "subscribed_repeated": Spec(
         '"Subscribed to PostgreSQL" comes more than once',
-        _rule(_duplicate, _is_subscribed),
+        _switch(Kind.SUBSCRIBED_REPEATED, lambda pull: (pull["times"], pull["gap_s"])),
         (
             Parameter("times", whole(1, 1000), 1, "how many more times"),
             Parameter("gap_s", SECONDS, 0.0, "between one and the next"),
         ),
+        _CONNECTIONS,
+        lasts=True,
+    ),
+    "subscribed_late": Spec(
+        "channels are subscribed late; changes before that are not told",
+        _switch(Kind.SUBSCRIBED_LATE, lambda pull: pull["delay_s"]),
+        (Parameter("delay_s", DURATION, REQUIRED, "how late"),),
+        _CONNECTIONS,
+        lasts=True,
+    ),
+    "subscription_error": Spec(
+        "channels cannot be subscribed to changes, are told why, and are tried again 5 to 10 s "
+        "later",
+        _switch(Kind.SUBSCRIPTION_ERROR, lambda pull: pull["reason"]),
+        (Parameter("reason", TEXT, TIMEOUTS, "why; after 4 timeouts in 30 s it hits everybody"),),
         _CONNECTIONS,
         lasts=True,
     ),

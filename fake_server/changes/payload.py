@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from fake_server.database import Change, Row, json_text
-from fake_server.database.render import identity, log_record
+from fake_server.changes.log import Logged, Record
+from fake_server.database import Change, json_text
 from harness.protocol import V1, Codec
 
-_RECORD_BYTES_MAX = 1_048_576
 _KEPT_BYTES_MAX = 64
 
 UNAUTHORIZED = "Error 401: Unauthorized"
@@ -18,41 +18,38 @@ NO_PRIMARY_KEY = "Error 400: Bad Request, no primary key"
 _TOO_LARGE = "Error 413: Payload Too Large"
 
 
-def filtered_row(change: Change) -> Row:
-    """What filters look at: the new row, of a deleted one only what the log keeps."""
-    if change.new is not None:
-        return change.new
-    kept = identity(change.table)
-    return {name: value for name, value in (change.old or {}).items() if name in kept}
-
-
-def data(change: Change, select: tuple[str, ...] | None) -> str:
-    """The JSON of `data`, byte for byte as recorded."""
-    table = change.table
-    names = [
-        column.name
-        for column in table.columns
-        if select is None or column.name in select or column.name in table.primary_key
-    ]
-    record = None if change.new is None else log_record(table, change.new, names)
-    kept = [name for name in identity(table) if name in names]
-    old = None if change.old is None else log_record(table, change.old, kept)
-    errors = None
-    if _log_bytes(change) > _RECORD_BYTES_MAX:
-        record, old, errors = _small(record), _small(old), [_TOO_LARGE]
+def data(logged: Logged, readable: Iterable[str], selected: tuple[str, ...]) -> str:
+    """The JSON of `data`, byte for byte as recorded: the columns that may be read, and of these
+    the selected ones with the primary key; no selection is all."""
+    change, table = logged.change, logged.table
+    wanted = {*selected, *table.primary_key} if selected else set(table.column_names)
+    names = wanted & set(readable)
     columns = [
         {"name": column.name, "type": column.type}
         for column in table.columns
         if column.name in names
     ]
-    return _json(change, record, columns, errors, _moment(change.at_s), old)
+    old = None if change.old is None else _old(logged, names)
+    parts = {
+        "record": None if logged.record is None else _shown(logged, _new(logged), names),
+        "columns": columns or _NULL,
+        "errors": [_TOO_LARGE] if logged.too_large else _NULL,
+        "commit_timestamp": _moment(change.at_s),
+        "old_record": old,
+    }
+    return _json(change, parts)
 
 
 def refusal(change: Change, error: str) -> str:
     """The JSON of `data` for a change that may not be shown."""
-    record: Row | None = None if change.new is None else {}
-    old: Row | None = {} if change.kind == "UPDATE" else None
-    return _json(change, record, [], [error], None, old)
+    parts = {
+        "record": {},
+        "columns": [],
+        "errors": [error],
+        "commit_timestamp": _NULL,
+        "old_record": {} if change.kind == "UPDATE" else None,
+    }
+    return _json(change, parts)
 
 
 def frame(codec: Codec, topic: str, event: str, payload: str) -> str:
@@ -63,50 +60,66 @@ def frame(codec: Codec, topic: str, event: str, payload: str) -> str:
     return f"[null,null,{place},{name},{payload}]"
 
 
-def _json(
-    change: Change,
-    record: Row | None,
-    columns: list[Row],
-    errors: list[str] | None,
-    moment: str | None,
-    old: Row | None,
-) -> str:
-    parts = {
-        "table": json_text(change.table.name),
-        "type": json_text(change.kind),
-        "record": None if record is None else json_text(record),
-        "columns": json_text(columns),
-        "errors": json_text(errors),
-        "schema": json_text(change.table.schema),
-        "commit_timestamp": json_text(moment),
-        "old_record": None if old is None else json_text(old),
+class _Null:
+    """A key whose value is null; None is a key that is not there."""
+
+
+_NULL = _Null()
+
+
+def _new(logged: Logged) -> Record:
+    """The new row; what the log does not have of it, because it is kept apart and did not change,
+    is taken from the old one."""
+    missing = {name: logged.identity[name] for name in logged.identity if name not in _of(logged)}
+    return {**_of(logged), **missing}
+
+
+def _of(logged: Logged) -> Record:
+    return logged.record or {}
+
+
+def _old(logged: Logged, names: set[str]) -> Record | _Null:
+    """The replica identity; what was deleted under row level security shows its key only."""
+    if logged.change.kind == "DELETE" and logged.table.rls:
+        names = names & set(logged.table.primary_key)
+    return _shown(logged, logged.identity, names)
+
+
+def _shown(logged: Logged, record: Record, names: set[str]) -> Record | _Null:
+    """These columns in their order, the small ones only if the whole is too large; none is null."""
+    shown = {name: record[name] for name in logged.table.column_names if name in record}
+    kept = {
+        name: value
+        for name, value in shown.items()
+        if name in names and not (logged.too_large and _is_large(value))
     }
-    pairs = (f'"{name}":{text}' for name, text in parts.items() if text is not None)
-    return "{" + ",".join(pairs) + "}"
+    return kept or _NULL
+
+
+def _is_large(value: Any) -> bool:
+    """Whether a value is left out of a change that is too large; null is none."""
+    return value is None or len(json_text(value).encode()) > _KEPT_BYTES_MAX
+
+
+def _json(change: Change, parts: dict[str, Any]) -> str:
+    pairs: dict[str, Any] = {
+        "table": change.table.name,
+        "type": change.kind,
+        "record": parts["record"],
+        "columns": parts["columns"],
+        "errors": parts["errors"],
+        "schema": change.table.schema,
+        "commit_timestamp": parts["commit_timestamp"],
+        "old_record": parts["old_record"],
+    }
+    texts = (
+        f'"{name}":{"null" if value is _NULL else json_text(value)}'
+        for name, value in pairs.items()
+        if value is not None
+    )
+    return "{" + ",".join(texts) + "}"
 
 
 def _moment(at_s: float) -> str:
     moment = datetime.fromtimestamp(int(at_s), UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{int(at_s * 1000) % 1000:03}Z"
-
-
-def _log_bytes(change: Change) -> int:
-    """The size of a change in the log, which has of the old row only its replica identity."""
-    is_full = change.table.replica_identity == "full"
-    old = log_record(change.table, change.old or {}, None if is_full else change.table.primary_key)
-    return len(json_text(change.new).encode()) + len(json_text(old).encode())
-
-
-def _small(row: Row | None) -> Row | None:
-    """Only the short values; null is none."""
-    if row is None:
-        return None
-    return {
-        name: value
-        for name, value in row.items()
-        if value is not None and _bytes(value) <= _KEPT_BYTES_MAX
-    }
-
-
-def _bytes(value: Any) -> int:
-    return len(json_text(value).encode())

@@ -17,7 +17,7 @@ from fake_server.database.catalog import (
 )
 from fake_server.database.engine import Database
 from fake_server.database.errors import DatabaseError
-from fake_server.database.types import cast, from_json, json_text, order_key
+from fake_server.database.types import cast, from_json, json_text, label, order_key
 
 __all__ = [
     "Caller",
@@ -38,5 +38,6 @@ __all__ = [
     "cast",
     "from_json",
     "json_text",
+    "label",
     "order_key",
 ]

@@ -11,10 +11,12 @@ Row = dict[str, Any]
 """Column → value, in the forms of `fake_server.database.types`."""
 
 Command = Literal["select", "insert", "update", "delete"]
-ReplicaIdentity = Literal["default", "full"]
+ReplicaIdentity = Literal["default", "full", "nothing"]
 OnDelete = Literal["no action", "cascade", "set null"]
 
 API_ROLES = ("anon", "authenticated", "service_role")
+ROLES = (*API_ROLES, "postgres", "supabase_admin", "authenticator", "supabase_auth_admin")
+"""The database roles that a token may name."""
 COMMANDS: tuple[Command, ...] = ("select", "insert", "update", "delete")
 _BYPASS_ROLES = ("service_role", "postgres", "supabase_admin")
 
@@ -89,6 +91,8 @@ class Table:
         default_factory=lambda: dict.fromkeys(API_ROLES, COMMANDS)
     )
     """Which commands each role may use at all."""
+    readable_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The columns that a role may read which may not read the whole table."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -97,6 +101,10 @@ class Table:
     @cached_property
     def _by_name(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns}
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(self._by_name)
 
     def column(self, name: str) -> Column | None:
         return self._by_name.get(name)

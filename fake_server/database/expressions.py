@@ -83,8 +83,10 @@ def coerce(operand: Typed, type_name: str, modifier: types.Modifier = ()) -> Typ
     return convert(operand, type_name, modifier) if operand.type == "unknown" else operand
 
 
-def convert(operand: Typed, type_name: str, modifier: types.Modifier = ()) -> Typed:
-    """An explicit cast."""
+def convert(
+    operand: Typed, type_name: str, modifier: types.Modifier = (), explicit: bool = False
+) -> Typed:
+    """A value as one of another type; only an explicit cast cuts off what is too long."""
     if operand.value is None:
         return Typed(type_name, None)
     value = operand.value
@@ -96,7 +98,7 @@ def convert(operand: Typed, type_name: str, modifier: types.Modifier = ()) -> Ty
     if operand.type == "bool" and types.category(type_name) == "S":
         return Typed(type_name, "true" if value else "false")
     text = value if operand.type == "unknown" else types.output(operand.type, value)
-    return Typed(type_name, types.cast(type_name, text, modifier))
+    return Typed(type_name, types.cast(type_name, text, modifier, explicit))
 
 
 _BITS = {"int2": 15, "int4": 31, "int8": 63}
@@ -136,14 +138,15 @@ def _meet(left: Typed, right: Typed, symbol: str) -> tuple[Typed, Typed]:
     if right.type == "unknown":
         right = convert(right, left.type)
     if types.category(left.type) != types.category(right.type):
-        raise _no_operator(left, symbol, right)
+        raise undefined_operator(left.type, symbol, right.type)
     return left, right
 
 
-def _no_operator(left: Typed, symbol: str, right: Typed) -> DatabaseError:
+def undefined_operator(left_type: str, symbol: str, right_type: str) -> DatabaseError:
+    """Postgres' words for an operator that these types do not have."""
     return DatabaseError(
         "42883",
-        f"operator does not exist: {types.label(left.type)} {symbol} {types.label(right.type)}",
+        f"operator does not exist: {types.label(left_type)} {symbol} {types.label(right_type)}",
         hint="No operator matches the given name and argument types. You might need to add "
         "explicit type casts.",
     )
@@ -304,7 +307,7 @@ def _matching(test: Callable[[str, str], bool]) -> Callable[[Any, Scope], Typed]
         right = coerce(evaluate(node.expression, scope), "text")
         for side in (left, right):
             if types.category(side.type) != "S":
-                raise _no_operator(left, "~~", right)
+                raise undefined_operator(left.type, "~~", right.type)
         if left.value is None or right.value is None:
             return Typed("bool", None)
         return Typed("bool", test(left.value, right.value))
@@ -325,7 +328,7 @@ def _arithmetic(symbol: str, compute: Callable[[Any, Any], Any]) -> Callable[[An
         left, right = evaluate(node.left, scope), evaluate(node.right, scope)
         left, right = _meet(left, right, symbol)
         if types.category(left.type) != "N":
-            raise _no_operator(left, symbol, right)
+            raise undefined_operator(left.type, symbol, right.type)
         kind = _wider(left.type, right.type)
         if left.value is None or right.value is None:
             return Typed(kind, None)
@@ -378,7 +381,7 @@ def _concatenation(node: exp.DPipe, scope: Scope) -> Typed:
 
 
 def _cast(node: exp.Cast, scope: Scope) -> Typed:
-    return convert(evaluate(node.this, scope), *type_of(node.to))
+    return convert(evaluate(node.this, scope), *type_of(node.to), explicit=True)
 
 
 def _member(as_text: bool) -> Callable[[Any, Scope], Typed]:

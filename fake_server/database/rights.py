@@ -15,6 +15,13 @@ def granted(table: Table, command: Command, caller: Caller) -> bool:
     return caller.owns_everything or command in table.grants.get(caller.role, ())
 
 
+def readable(table: Table, caller: Caller) -> frozenset[str]:
+    """The columns that the caller's role may read."""
+    if granted(table, "select", caller):
+        return frozenset(column.name for column in table.columns)
+    return frozenset(table.readable_columns.get(caller.role, ()))
+
+
 def require(table: Table, command: Command, caller: Caller) -> None:
     """Raises `DatabaseError` 42501 without the grant."""
     if not granted(table, command, caller):

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from fake_server.database import definitions
 from fake_server.database.catalog import Caller, OnConflict, Predicate, Row, Table
 from fake_server.database.errors import DatabaseError, undefined_column, unsupported
 from fake_server.database.expressions import (
@@ -210,11 +211,17 @@ class Session:
         return []
 
     def command(self, statement: exp.Command) -> list[Row]:
-        """What the parser leaves as text; of that, trigger functions are known here."""
+        """What the parser leaves as text: definitions of tables, and trigger functions."""
         text = f"{statement.this} {statement.expression}"
+        if definitions.define(self._database, text):
+            return []
         if str(statement.this).lower() != "create":
             raise unsupported(text[:200])
         self._database.triggers.create_function(text)
+        return []
+
+    def grant(self, statement: exp.Grant | exp.Revoke) -> list[Row]:
+        definitions.grant(self._database, statement)
         return []
 
 
@@ -363,4 +370,6 @@ _STATEMENTS: dict[type[exp.Expr], Callable[[Session, Any], list[Row]]] = {
     exp.Create: Session.create,
     exp.Drop: Session.drop,
     exp.Command: Session.command,
+    exp.Grant: Session.grant,
+    exp.Revoke: Session.grant,
 }

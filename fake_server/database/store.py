@@ -77,11 +77,16 @@ class Store(ABC):
         self._changes: deque[Change] = deque()
         self._messages: deque[StoredMessage] = deque()
         self._written: list[Written] = []
+        self._altered: dict[tuple[str, str], Table] = {}
         self._depth = 0
         self._children = self._foreign_keys()
         for table, row in schema.rows:
             self.insert(table, [row], OWNER, now_s)
         self._changes.clear()
+        self.publication = self._published()
+        """Schema and name of the tables whose changes Realtime reads, in order."""
+        self.publication_changed_s = now_s
+        """When that changed last, in seconds since the epoch."""
 
     # What there is.
 
@@ -102,6 +107,18 @@ class Store(ABC):
             raise undefined_table(key[1] if key[0] == "public" else ".".join(key))
         return table
 
+    def alter(self, table: Table) -> None:
+        """A table with the columns and keys of the one of this name takes its place, as long as
+        the transaction is not rolled back."""
+        self._altered.setdefault(table.key, self._heaps[table.key].table)
+        self._define(table)
+
+    def _define(self, table: Table) -> None:
+        self._heaps[table.key].table = table
+        if table.key == self.messages_table.key:
+            self.messages_table = table
+        self._children = self._foreign_keys()
+
     @abstractmethod
     def scope(self, caller: Caller, now_s: float) -> Scope:
         """What an expression of this caller can see and call."""
@@ -113,10 +130,15 @@ class Store(ABC):
         return [dict(row) for _, row in self._found(table, "select", caller, where, 0.0)]
 
     def visible(self, table: Table, row: Row, caller: Caller) -> bool:
-        """Whether the caller may read this row: its grants and the row policies."""
-        if not rights.granted(table, "select", caller):
+        """Whether the caller would find the row with this primary key, as it is now, by the row
+        policies. Raises `DatabaseError` for a policy that raises."""
+        if not table.rls or caller.bypasses_rls:
+            return True
+        heap = self._heaps[table.key]
+        row_id = heap.find(table.primary_key, row)
+        if row_id is None:
             return False
-        return rights.sees(table, row, "select", self.scope(caller, 0.0))
+        return rights.sees(table, heap.get(row_id), "select", self.scope(caller, 0.0))
 
     def may_use_topic(
         self, command: Literal["select", "insert"], topic: str, extension: str, caller: Caller
@@ -265,6 +287,9 @@ class Store(ABC):
         """What was written since the last commit becomes visible to Realtime."""
         for heap in self._heaps.values():
             heap.commit()
+        if self._altered:
+            self._altered.clear()
+            self._note_publication(now_s)
         written, self._written = self._written, []
         for table, kind, new, old in written:
             if table.published:
@@ -277,7 +302,18 @@ class Store(ABC):
         """What was written since the last commit is taken back."""
         for heap in self._heaps.values():
             heap.roll_back()
+        for table in self._altered.values():
+            self._define(table)
+        self._altered.clear()
         self._written.clear()
+
+    def _published(self) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted(table.key for table in self.tables if table.published))
+
+    def _note_publication(self, now_s: float) -> None:
+        published = self._published()
+        if published != self.publication:
+            self.publication, self.publication_changed_s = published, now_s
 
     def _log(self, log: deque[Change] | deque[StoredMessage], entry: object) -> None:
         if len(log) >= self._log_rows_max:

@@ -38,10 +38,13 @@ class Type:
     """`N`umber, `S`tring, `B`oolean, `D`ate or time, or the type's own name."""
 
 
-def cast(type_name: str, text: str, modifier: Modifier = ()) -> Value:
-    """The value that a literal stands for. Raises `DatabaseError`, as Postgres would."""
+def cast(type_name: str, text: str, modifier: Modifier = (), explicit: bool = False) -> Value:
+    """The value that a literal stands for. Raises `DatabaseError`, as Postgres would; only an
+    explicit cast cuts off what is too long for a `varchar(n)`."""
     if type_name.startswith("_"):
-        return _parse_array(type_name, text, modifier)
+        return _parse_array(type_name, text, modifier, explicit)
+    if explicit and modifier and type_name in ("varchar", "bpchar"):
+        text = text[: modifier[0]]
     return named(type_name).parse(text, modifier)
 
 
@@ -408,7 +411,7 @@ def _inet(text: str, _: Modifier) -> str:
 # Arrays.
 
 
-def _parse_array(type_name: str, text: str, modifier: Modifier) -> list[Value]:
+def _parse_array(type_name: str, text: str, modifier: Modifier, explicit: bool) -> list[Value]:
     if not text.strip().startswith("{"):
         raise DatabaseError(
             "22P02",
@@ -420,16 +423,16 @@ def _parse_array(type_name: str, text: str, modifier: Modifier) -> list[Value]:
         raise DatabaseError(
             "22P02", f'malformed array literal: "{text}"', "Junk after closing right brace."
         )
-    return _cast_items(type_name[1:], items, modifier)
+    return _cast_items(type_name[1:], items, modifier, explicit)
 
 
-def _cast_items(element: str, items: list[Any], modifier: Modifier) -> list[Value]:
+def _cast_items(element: str, items: list[Any], modifier: Modifier, explicit: bool) -> list[Value]:
     return [
-        _cast_items(element, item, modifier)
+        _cast_items(element, item, modifier, explicit)
         if isinstance(item, list)
         else None
         if item is None
-        else cast(element, item, modifier)
+        else cast(element, item, modifier, explicit)
         for item in items
     ]
 

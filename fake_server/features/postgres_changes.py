@@ -7,11 +7,11 @@ import zlib
 from typing import Any
 
 from fake_server.changes import payload
+from fake_server.changes.fanout import Told, told
 from fake_server.changes.feed import Subscriber
-from fake_server.changes.subscriptions import BadSubscription, Subscription, understood
+from fake_server.changes.subscriptions import BadSubscription, understood
 from fake_server.core.state import Channel, State
-from fake_server.database import Caller, Change
-from fake_server.database.rights import granted
+from fake_server.database import Caller, DatabaseError
 from fake_server.elixir import inspect, sorted_keys
 from fake_server.features import quota
 from harness.protocol import POSTGRES_CHANGES, TOPIC_PREFIX
@@ -19,6 +19,12 @@ from harness.protocol import POSTGRES_CHANGES, TOPIC_PREFIX
 _ID_BITS = 27
 _AGAIN_S = (1.0, 3.0)
 """How long after a new token the subscriptions are renewed (`protocol.md §3.5`)."""
+_RETRY_S = (5.0, 10.0)
+"""How long after an error of the database a subscription is tried again (`protocol.md §3.4`)."""
+_COLD_SPREAD = 1.25
+"""A cold worker takes up to so many times as long as the setting says."""
+_SUBSCRIBED = "Subscribed to PostgreSQL"
+TIMEOUTS = "Too many database timeouts"
 
 
 class BadBinding(Exception):
@@ -40,14 +46,10 @@ def bindings(topic: str, params: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def subscribe(state: State, channel: Channel, now_s: float) -> None:
-    """Subscribe a channel that has joined: at once, unless the database has to be woken."""
-    if not channel.bindings:
-        return
-    cold_s = 0.0 if state.feed.subscribers else state.config.database_cold_s
-    if cold_s > 0:
-        state.feed.plan(channel, now_s + cold_s)
-    else:
-        _subscribe(state, channel, now_s)
+    """Subscribe a channel that has joined: at once, unless the worker has to be woken."""
+    if channel.bindings:
+        state.feed.plan(channel, now_s)
+        _do_planned(state, now_s)
 
 
 def subscribe_again(state: State, channel: Channel, now_s: float) -> None:
@@ -58,87 +60,130 @@ def subscribe_again(state: State, channel: Channel, now_s: float) -> None:
 
 def next_due_s(state: State) -> float | None:
     """When `due` has something to do."""
-    return state.feed.next_due_s(state.database.changes_since_s)
+    feed, database = state.feed, state.database
+    due_s = (
+        state.now_s if feed.left else None,
+        feed.next_plan_s(),
+        feed.next_poll_s(database.changes_since_s),
+        feed.next_look_s(database.publication, database.publication_changed_s),
+    )
+    return min((when_s for when_s in due_s if when_s is not None), default=None)
 
 
 def due(state: State, now_s: float) -> None:
-    """Make the subscriptions whose time has come, and read the log when it is time for that."""
-    for channel in state.feed.planned(now_s):
-        if channel.connection.channels.get(channel.topic) is channel:
-            _subscribe(state, channel, now_s)
-    since_s = state.database.changes_since_s
-    poll_s = None if since_s is None else state.feed.next_poll_s(since_s)
+    """Make the subscriptions whose time has come, look at the publication and read the log when it
+    is time for that."""
+    feed, database = state.feed, state.database
+    feed.note_departure(now_s)
+    look_s = feed.next_look_s(database.publication, database.publication_changed_s)
+    if look_s is not None and look_s <= now_s:
+        # Everybody is told once for each of its subscriptions (§3.5).
+        for subscriber in feed.look(database.publication):
+            for _ in subscriber.made:
+                feed.plan(subscriber.channel, now_s)
+    _do_planned(state, now_s)
+    poll_s = feed.next_poll_s(database.changes_since_s)
     if poll_s is not None and poll_s <= now_s:
-        state.feed.polled(now_s)
-        for change in state.database.take_changes():
-            _tell(state, change, now_s)
+        feed.polled(now_s)
+        _read(state, now_s)
+
+
+def _do_planned(state: State, now_s: float) -> None:
+    for channel, what in state.feed.planned(now_s):
+        if channel.connection.channels.get(channel.topic) is not channel:
+            continue
+        if what == "tell":
+            state.push_system(channel, "ok", _SUBSCRIBED, POSTGRES_CHANGES)
+        else:
+            _try_to_subscribe(state, channel, now_s, was_late=what == "subscribe late")
+
+
+def _try_to_subscribe(state: State, channel: Channel, now_s: float, was_late: bool) -> None:
+    """Subscribe now if the database lets us; else later, as the real server does (§3.4)."""
+    feed, scope = state.feed, (channel.connection.id, channel.connection.client, channel.topic)
+    cold_s = state.config.database_cold_s
+    cold_s = state.rng.uniform(cold_s, cold_s * _COLD_SPREAD) if cold_s > 0 else 0.0
+    up_s = feed.wake(now_s, cold_s, state.database.publication)
+    late_s = 0.0 if was_late else state.levers.subscribed_delay_s(*scope)
+    if up_s > now_s or late_s > 0:
+        feed.plan(channel, max(up_s, now_s + late_s), "subscribe late")
+        return
+    error = state.levers.subscription_error(*scope)
+    if error == TIMEOUTS:
+        feed.timed_out(now_s)
+    elif error is None and feed.sheds(now_s):
+        error = TIMEOUTS
+    if error is None:
+        _subscribe(state, channel, now_s)
+        return
+    state.push_system(channel, "error", f"{{:error, {inspect(error)}}}", POSTGRES_CHANGES)
+    feed.plan(channel, now_s + state.rng.uniform(*_RETRY_S))
 
 
 def _subscribe(state: State, channel: Channel, now_s: float) -> None:
     """Say how the subscription went, in one message: one bad binding spoils all (§3.4)."""
+    caller = Caller(channel.claims.role, channel.claims.all)
     try:
-        subscriptions = tuple(map(understood, channel.bindings))
-        for subscription in subscriptions:
-            subscription.check(state.database.tables)
+        subscriptions = [understood(binding) for binding in channel.bindings]
+        # The database is asked for the last one first.
+        made = [each.made(state.database.tables, caller) for each in reversed(subscriptions)]
     except BadSubscription as error:
         state.push_system(channel, "error", str(error), POSTGRES_CHANGES)
         return
     if not state.feed.subscribers:
         # Nobody read the log, so what it holds is from before (§3.5).
         state.database.take_changes()
-    caller = Caller(channel.claims.role, channel.claims.all)
-    state.feed.add(Subscriber(channel, caller, subscriptions), now_s)
-    state.push_system(channel, "ok", "Subscribed to PostgreSQL", POSTGRES_CHANGES)
+        state.feed.polled(now_s)
+    state.feed.add(Subscriber(channel, caller, tuple(reversed(made))))
+    _tell_subscribed(state, channel, now_s)
 
 
-def _tell(state: State, change: Change, now_s: float) -> None:
-    """Push a change to everybody who asked for it and may see it (§3.6), unless the tenant has
-    used up its events."""
-    row = payload.filtered_row(change)
-    told = [
-        (subscriber, fitting)
-        for subscriber in state.feed.subscribers.values()
-        if (fitting := [each for each in subscriber.subscriptions if each.fits(change, row)])
-    ]
-    matches = sum(len(fitting) for _, fitting in told)
-    if not told or not quota.changes_pass(state, matches, now_s):
+def _tell_subscribed(state: State, channel: Channel, now_s: float) -> None:
+    scope = (channel.connection.id, channel.connection.client, channel.topic)
+    if state.levers.subscribed_missing(*scope):
         return
-    rendered: dict[tuple[str, ...] | None, str] = {}
-    for subscriber, fitting in told:
-        error = _error(change, subscriber.caller)
-        if error is not None:
-            _push(state, subscriber.channel, change, payload.refusal(change, error), fitting)
-        elif _may_see(state, change, subscriber.caller):
-            for select in dict.fromkeys(each.select for each in fitting):
-                if select not in rendered:
-                    rendered[select] = payload.data(change, select)
-                same = [each for each in fitting if each.select == select]
-                _push(state, subscriber.channel, change, rendered[select], same)
+    state.push_system(channel, "ok", _SUBSCRIBED, POSTGRES_CHANGES)
+    times, gap_s = state.levers.subscribed_repeats(*scope)
+    for number in range(1, times + 1):
+        state.feed.plan(channel, now_s + number * gap_s, "tell")
 
 
-def _error(change: Change, caller: Caller) -> str | None:
-    if not change.table.primary_key:
-        return payload.NO_PRIMARY_KEY
-    if change.kind == "DELETE" or granted(change.table, "select", caller):
-        return None
-    return payload.UNAUTHORIZED
+def _read(state: State, now_s: float) -> None:
+    """Read the log, and tell everybody what they asked for and may see (§3.6).
+
+    A policy or a filter that raises for one subscription makes the database's whole answer an
+    error, and what was read with it is lost for everybody: a known defect of the real server.
+    """
+    changes = state.database.take_changes()
+    try:
+        rows = [
+            row
+            for change in changes
+            for row in told(change, list(state.feed.subscribers.values()), state.database)
+        ]
+    except DatabaseError as error:
+        state.truth("changes_lost", count=len(changes), code=error.code, reason=error.message)
+        return
+    for row in rows:
+        matches = sum(len(ids) for _, ids in row.receivers)
+        if quota.changes_pass(state, matches, now_s):
+            for channel, ids in row.receivers:
+                _push(state, channel, row, ids)
 
 
-def _may_see(state: State, change: Change, caller: Caller) -> bool:
-    """By the row policies; what was deleted is told to everybody."""
-    return change.new is None or state.database.visible(change.table, change.new, caller)
-
-
-def _push(
-    state: State, channel: Channel, change: Change, data: str, fitting: list[Subscription]
-) -> None:
-    codec, topic = channel.connection.codec, channel.topic
+def _push(state: State, channel: Channel, row: Told, ids: list[int]) -> None:
+    connection = channel.connection
+    if state.levers.loses_change(connection.id, connection.client, channel.topic, row.kind):
+        return
+    codec, topic = connection.codec, channel.topic
     if channel.old_api:
-        frame = payload.frame(codec, topic, change.kind, data)
+        frame = payload.frame(codec, topic, row.kind, row.data)
     else:
-        ids = ",".join(str(each.id) for each in reversed(fitting))
-        frame = payload.frame(codec, topic, POSTGRES_CHANGES, f'{{"data":{data},"ids":[{ids}]}}')
-    state.write(channel.connection, frame)
+        # The last one that was asked for comes first.
+        named = ",".join(map(str, reversed(ids)))
+        body = f'{{"data":{row.data},"ids":[{named}]}}'
+        frame = payload.frame(codec, topic, POSTGRES_CHANGES, body)
+    state.write(connection, frame)
 
 
 def _with_id(entry: Any) -> dict[str, Any]:

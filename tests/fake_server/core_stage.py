@@ -27,7 +27,7 @@ class Core:
     """A node with the recorded policies that answers refused joins at once."""
 
     def __init__(self, **config: Any) -> None:
-        at_once = {"join_error_delay_s": 0.0, "subscribe_s": 0.0}
+        at_once = {"join_error_delay_s": 0.0, "subscribe_s": 0.0, "database_cold_s": 0.0}
         settings = {"schema": RECORDED_SCHEMA, **at_once, **config}
         self.node = Node(ServerConfig(**settings), random.Random(1))
         self.now_s = NOW_S

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from fake_server.core.state import Channel
-from fake_server.node import Node
 from fake_server.registry import LEVERS
-from fake_server.where import Where
-from tests.fake_server.stage import Client, Stage, simulated, stage
+from tests.fake_server.stage import Client, simulated, stage
 
 _HEARTBEAT = "heartbeat", "phoenix"
 _SENDER = LEVERS["drop"].parameters[0]
@@ -168,41 +164,6 @@ async def test_heartbeats_alone_are_answered() -> None:
         assert [(await alice.next())[2], await alice.next()] == ["phoenix", None]
         assert await events(bob) == ["broadcast"]
         assert len(s.server.membership()) == 2
-
-
-def _push(s: Stage, payload: dict[str, Any], event: str = "system") -> None:
-    """Send what the change feed does to everybody who has joined."""
-    node: Node = s.server._node
-    channels: list[Channel] = node.channels(Where())
-    s.server._perform(node.stray(channels, event, payload, stale=False))
-
-
-@simulated
-async def test_changes_are_lost_in_silence() -> None:
-    async with stage() as s:
-        alice = await s.joined()
-        lever = s.server.pull("feed_loss")
-        for event in ("postgres_changes", "INSERT", "system"):
-            _push(s, {}, event)
-        assert await events(alice) == ["system"]
-        assert lever.hits == 2
-
-
-@simulated
-async def test_subscribed_is_missing_or_repeated_and_other_system_messages_are_not() -> None:
-    subscribed = {"extension": "postgres_changes", "status": "ok", "message": "Subscribed"}
-    failed = {**subscribed, "status": "error"}
-    async with stage() as s:
-        alice = await s.joined()
-        lever = s.server.pull("subscribed_missing")
-        _push(s, subscribed)
-        _push(s, failed)
-        assert [(await alice.next())[4], await alice.next()] == [failed, None]
-        lever.heal()
-        s.server.pull("subscribed_repeated", times=2, gap_s=0.5)
-        _push(s, failed)
-        _push(s, subscribed)
-        assert await events(alice) == ["system"] * 4
 
 
 @simulated

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from fake_server import ServerConfig
 from fake_server.schema import load
 from tests.fake_server.core_stage import Client, Core, token
 
@@ -22,11 +25,19 @@ def join(client: Client, *bindings: dict[str, Any], **more: Any) -> list[Any]:
     return client.push("phx_join", payload)
 
 
-def run(core: Core, sql: str = "") -> dict[int, list[Any]]:
-    """Run a statement and let the server do what is due until there is nothing within 5 s."""
+SUBSCRIBED = "Subscribed to PostgreSQL"
+
+
+def words(frames: list[Any]) -> list[str]:
+    """What system messages say."""
+    return [frame[4]["message"] for frame in frames if frame[3] == "system"]
+
+
+def run(core: Core, sql: str = "", for_s: float = 5.0) -> dict[int, list[Any]]:
+    """Run a statement and let the server do what is due until there is nothing for a while."""
     core.node.database.execute(sql, core.now_s)
     heard: dict[int, list[Any]] = {}
-    until_s = core.now_s + 5
+    until_s = core.now_s + for_s
     while (due_s := core.node.next_due_s) is not None and due_s <= until_s:
         core.now_s = max(core.now_s, due_s)
         for conn, frames in core.sent(core.node.due(core.now_s)).items():
@@ -120,12 +131,161 @@ def test_one_bad_binding_spoils_the_channel() -> None:
     assert run(core, INSERT) == {}
 
 
-def test_a_cold_database_subscribes_late() -> None:
+def test_a_cold_database_subscribes_2_to_2_5_s_late_and_a_warm_one_at_once() -> None:
+    core = stage(database_cold_s=ServerConfig().database_cold_s)
+    first, second, third = core.client(), core.client(), core.client()
+    start_s = core.now_s
+    for client in (first, second):
+        assert all(frame[3] != "system" for frame in join(client, TODOS))
+    heard = run(core)
+    assert [words(heard[client.conn]) for client in (first, second)] == [[SUBSCRIBED]] * 2
+    assert 2.0 <= core.now_s - start_s <= 2.5
+    assert words(join(third, TODOS)[1:]) == [SUBSCRIBED]
+
+
+@pytest.mark.parametrize(("idle_s", "is_cold"), [(599.0, False), (661.0, True)])
+def test_the_worker_sleeps_when_it_had_no_subscribers_for_10_minutes(
+    idle_s: float, is_cold: bool
+) -> None:
     core = stage(database_cold_s=2.0)
     client = core.client()
-    assert all(frame[3] != "system" for frame in join(client, TODOS))
-    (frame,) = run(core)[client.conn]
-    assert frame[4]["message"] == "Subscribed to PostgreSQL"
+    join(client, TODOS)
+    run(core)
+    client.push("phx_leave", {})
+    run(core)
+    core.now_s += idle_s
+    assert ("system" not in [frame[3] for frame in join(client, TODOS)]) is is_cold
+
+
+def test_a_change_of_the_publication_is_found_within_60_s_and_all_subscribe_again() -> None:
+    """Each is told once for each of its bindings; what has left the publication is an error, which
+    is not tried again, even when it comes back."""
+    core = stage()
+    keeps, loses = core.client(), core.client()
+    join(keeps, TODOS, {**TODOS, "event": "INSERT"})
+    join(loses, {**TODOS, "table": "secrets"})
+    run(core)
+    core.now_s += 70
+    changed_s = core.now_s
+    heard = run(core, "alter publication supabase_realtime drop table secrets", 61)
+    assert words(heard[keeps.conn]) == [SUBSCRIBED] * 2
+    (refused,) = words(heard[loses.conn])
+    assert "Please check Realtime is enabled" in refused
+    assert 0 < core.now_s - changed_s <= 60
+    assert list(run(core, INSERT)) == [keeps.conn]
+    back = run(core, "alter publication supabase_realtime add table secrets", 61)
+    assert list(back) == [keeps.conn]
+
+
+def test_a_table_that_was_published_later_is_told_after_the_worker_has_found_it() -> None:
+    core = stage()
+    client = core.client()
+    join(client, {"schema": "public", "table": "*"})
+    row = "insert into nopub(id,v) values ({0},'x')"
+    run(core, "alter publication supabase_realtime add table nopub", 1)
+    assert run(core, row.format(1), 1) == {}
+    assert words(run(core, "", 61)[client.conn]) == [SUBSCRIBED]
+    (frame,) = run(core, row.format(2))[client.conn]
+    assert frame[4]["data"]["record"] == {"id": 2, "v": "x"}
+
+
+def test_a_table_that_left_the_publication_is_silent_at_once() -> None:
+    core = stage()
+    client = core.client()
+    join(client, TODOS)
+    assert run(core, f"{INSERT}; alter publication supabase_realtime drop table todos", 1) == {}
+
+
+def test_the_database_is_asked_for_the_last_binding_first() -> None:
+    core = stage()
+    client = core.client()
+    system = join(client, {**TODOS, "table": "a"}, TODOS, {**TODOS, "table": "b"})[1]
+    assert "table: b," in system[4]["message"]
+
+
+def test_selections_come_in_the_order_of_their_columns_all_of_them_first() -> None:
+    core = stage()
+    client = core.client()
+    selects = [["title"], ["num", "id"], None, ["num"]]
+    join(client, *[{**TODOS, "select": select} for select in selects])
+    heard = run(core, INSERT)[client.conn]
+    assert [len(frame[4]["data"]["record"]) for frame in heard] == [8, 2, 2, 2]
+    assert [set(frame[4]["data"]["record"]) for frame in heard[1:]] == [
+        {"id", "num"},
+        {"id", "num"},
+        {"id", "title"},
+    ]
+
+
+def test_a_policy_that_raises_for_one_subscriber_loses_the_change_for_all() -> None:
+    """A known defect of the real server."""
+    core = stage()
+    healthy, broken = core.client(), core.client()
+    join(healthy, TODOS)
+    join(broken, {**TODOS, "table": "secrets"}, access_token=token(sub="null"))
+    assert run(core, f"{INSERT}; insert into secrets(id) values (1)") == {}
+    assert list(run(core, INSERT.replace("(1,", "(2,"))) == [healthy.conn]
+
+
+def test_a_comparison_that_the_database_cannot_make_loses_the_change_for_all() -> None:
+    core = stage()
+    healthy, broken = core.client(), core.client()
+    join(healthy, TODOS)
+    join(broken, {**TODOS, "table": "types_t", "filter": "i=eq.1"})
+    assert run(core, f"{INSERT}; insert into types_t(id,i) values (1,'1')") == {}
+
+
+def test_row_policies_are_asked_about_the_row_as_it_is_when_the_log_is_read() -> None:
+    core = stage()
+    owner = core.client()
+    join(owner, {**TODOS, "table": "secrets"}, access_token=token(sub=USER))
+    row = f"insert into secrets(id,owner) values (1,'{USER}')"
+    heard = run(core, f"{row}; delete from secrets")[owner.conn]
+    assert [frame[4]["data"]["type"] for frame in heard] == ["DELETE"]
+
+
+def test_whoever_may_not_read_the_key_is_told_so_whatever_the_filter() -> None:
+    core = stage()
+    core.node.database.execute("grant select (title) on todos to authenticated", core.now_s)
+    core.node.database.execute("revoke select on todos from anon", core.now_s)
+    client = core.client()
+    join(client, TODOS)
+    (frame,) = run(core, INSERT)[client.conn]
+    assert frame[4]["data"] == {
+        "table": "todos",
+        "type": "INSERT",
+        "record": {},
+        "columns": [],
+        "errors": ["Error 401: Unauthorized"],
+        "schema": "public",
+        "commit_timestamp": None,
+    }
+
+
+def test_columns_that_a_role_may_not_read_are_hidden_from_it() -> None:
+    core = stage()
+    core.node.database.execute("revoke select on todos from anon", core.now_s)
+    core.node.database.execute("grant select (id, title) on todos to anon", core.now_s)
+    client, other = core.client(), core.client()
+    join(client, TODOS)
+    (refused,) = words(join(other, {**TODOS, "filter": "num=eq.5"})[1:])
+    assert refused.endswith("ERROR P0001 (raise_exception) invalid column for filter num")
+    (frame,) = run(core, INSERT)[client.conn]
+    assert frame[4]["data"]["record"] == {"id": 1, "title": "a"}
+
+
+def test_a_role_that_the_database_does_not_know_cannot_subscribe() -> None:
+    core = stage()
+    client = core.client()
+    (refused,) = words(join(client, TODOS, access_token=token(role="dashboard"))[1:])
+    assert refused.endswith('ERROR 42704 (undefined_object) role "dashboard" does not exist')
+
+
+def test_tables_are_found_by_like() -> None:
+    core = stage()
+    client = core.client()
+    assert words(join(client, {**TODOS, "table": "todo_"})[1:]) == [SUBSCRIBED]
+    assert list(run(core, INSERT)) == [client.conn]
 
 
 def test_a_change_comes_within_600_ms() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fake_server.changes import conditions
 from fake_server.changes.filters import BadFilter, Filter, parse_filters
 from fake_server.database import DatabaseError
 from fake_server.schema import load
@@ -14,12 +15,14 @@ from fake_server.schema import load
 SCHEMA = load(Path(__file__).parent.parent / "golden_schema.toml")
 TODOS = next(table for table in SCHEMA.tables if table.name == "todos")
 
+READABLE = frozenset(TODOS.column_names)
+
 
 def fits(text: str, **row: Any) -> bool:
-    conditions = parse_filters(text)
-    for condition in conditions:
-        condition.check(TODOS)
-    return all(condition.holds(TODOS, row) for condition in conditions)
+    parsed = parse_filters(text)
+    for condition in parsed:
+        conditions.check(condition, TODOS, READABLE)
+    return all(conditions.holds(condition, TODOS, row) for condition in parsed)
 
 
 @pytest.mark.parametrize(
@@ -72,19 +75,66 @@ def test_what_cannot_be_parsed_is_named(text: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code"),
+    ("text", "parsed"),
     [
-        ("nocol=eq.1", "P0001"),
-        ("num=eq.abc", "22P02"),
-        (f"num=in.({','.join('1' * 101)})", "P0001"),
-        ("num=is.true", "P0001"),
-        ("title=match.(", "2201B"),
+        (" num=eq.5 , num=gt.1 ", [("num", "5"), ("num", "1")]),
+        ('title=eq.a"b,num=eq.1', [("title", 'a"b'), ("num", "1")]),
+        ('title=in.(a"b,c"),num=eq.1', [("title", '{a"b,c"}'), ("num", "1")]),
+        ("title=eq.(a,b),num=eq.1", [("title", "(a,b)"), ("num", "1")]),
+        ('title=eq."open,num=eq.1', [("title", '"open,num=eq.1')]),
+        ("title=eq.a=b", [("title", "a=b")]),
+        ("title=not.not.eq.1", None),
     ],
 )
-def test_what_does_not_fit_the_table_is_refused_as_postgres_does(text: str, code: str) -> None:
+def test_commas_and_quotes_split_as_in_the_real_server(
+    text: str, parsed: list[tuple[str, str]] | None
+) -> None:
+    if parsed is None:
+        with pytest.raises(BadFilter):
+            parse_filters(text)
+        return
+    assert [(each.column, each.value) for each in parse_filters(text)] == parsed
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("nocol=eq.1", "P0001", "invalid column for filter nocol"),
+        ("num=eq.abc", "22P02", 'invalid input syntax for type integer: "abc"'),
+        (
+            f"num=in.({','.join('1' * 101)})",
+            "P0001",
+            "too many values for `in` filter. Maximum 100",
+        ),
+        ("num=is.true", "P0001", "is true filter requires a boolean column, got integer"),
+        (
+            "num=is.5",
+            "P0001",
+            "invalid value for is filter: must be null, true, false, or unknown",
+        ),
+        (
+            "num=like.5%",
+            "P0001",
+            "operator like requires a text-compatible column type, got integer",
+        ),
+        (
+            "meta=imatch.a",
+            "P0001",
+            "operator imatch requires a text-compatible column type, got jsonb",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_table_is_refused_as_postgres_does(
+    text: str, code: str, message: str
+) -> None:
     with pytest.raises(DatabaseError) as raised:
-        parse_filters(text)[0].check(TODOS)
-    assert raised.value.code == code
+        conditions.check(parse_filters(text)[0], TODOS, READABLE)
+    assert (raised.value.code, raised.value.message) == (code, message)
+
+
+def test_a_column_that_the_role_may_not_read_cannot_be_filtered() -> None:
+    with pytest.raises(DatabaseError, match="invalid column for filter num"):
+        conditions.check(parse_filters("num=eq.1")[0], TODOS, READABLE - {"num"})
 
 
 def test_a_filter_prints_as_the_error_texts_show_it() -> None:

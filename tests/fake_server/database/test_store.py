@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fake_server.database import Column, Database, DatabaseError, OnConflict, Policy, Schema, Table
-from fake_server.database.catalog import Caller
+from fake_server.database.catalog import OWNER, Caller
 from fake_server.schema import default_schema
 from tests.fake_server.database.project import (
     ADA,
@@ -56,12 +56,15 @@ def test_everybody_sees_what_the_policies_show() -> None:
 
 
 def test_visibility_is_asked_of_a_single_row_as_of_a_table() -> None:
+    """The row with this key is asked about, as it is now."""
     database = recorded()
     secrets = table(database, "secrets")
-    row = {"id": 1, "owner": ADA_ID, "body": "x"}
+    database.insert(secrets, [{"id": 1, "owner": ADA_ID, "body": "x"}], OWNER, NOW_S)
+    row = {"id": 1, "owner": GRACE_ID}
     assert database.visible(secrets, row, ADA)
     assert not database.visible(secrets, row, GRACE)
     assert database.visible(secrets, row, SERVICE)
+    assert not database.visible(secrets, {"id": 2, "owner": ADA_ID}, ADA)
 
 
 def test_without_a_policy_for_it_nothing_is_written() -> None:
@@ -89,7 +92,6 @@ def test_a_role_without_a_grant_is_denied() -> None:
     assert database.select(todos, ANON) == []
     with pytest.raises(DatabaseError, match="permission denied for table todos"):
         database.insert(todos, [{"title": "a"}], ANON, NOW_S)
-    assert not database.visible(todos, {"id": 1}, ADA)
 
 
 def test_defaults_of_a_caller_are_the_callers() -> None:
