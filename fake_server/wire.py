@@ -25,11 +25,21 @@ _LOST = 1006
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
-class Owner(Protocol):
-    """Who is told what happens on a wire."""
+class Port(Protocol):
+    """Who keeps the TCP connections."""
 
     def made(self, wire: Wire) -> None:
         """A TCP connection was accepted."""
+
+    def lost(self, wire: Wire) -> None:
+        """The TCP connection is gone."""
+
+
+class Owner(Protocol):
+    """Who is told what happens on a wire, from its admission on."""
+
+    def opened(self, wire: Wire, admission: Admission) -> None:
+        """The handshake succeeded: give the wire its number, and say what it is greeted with."""
 
     def received(self, wire: Wire, frame: str | bytes) -> None:
         """A whole message came in, and the wire is not blocked."""
@@ -46,8 +56,8 @@ class Owner(Protocol):
     def ended(self, wire: Wire, code: int, by: str) -> None:
         """The WebSocket ends; may be told more than once."""
 
-    def lost(self, wire: Wire) -> None:
-        """The TCP connection is gone."""
+    def gone(self, wire: Wire) -> None:
+        """Nothing can be written to it any more."""
 
 
 class _CowboyProtocol(ServerProtocol):
@@ -106,16 +116,17 @@ class Wire(ServerConnection):
     """
 
     def __init__(
-        self, server: Server, owner: Owner, config: ServerConfig, logger: logging.Logger
+        self, server: Server, port: Port, config: ServerConfig, logger: logging.Logger
     ) -> None:
         protocol = _CowboyProtocol(self._take, config.frame_bytes_max, logger)
         super().__init__(protocol, server, ping_interval=None, close_timeout=_CLOSE_TIMEOUT_S)
         self.conn = 0
         """The number of the connection, once the handshake has succeeded."""
-        self.admission: Admission | None = None
         self.hung_up: asyncio.Future[int] = self.loop.create_future()
         """The code to close with, or 1006 when there is nobody left to tell."""
-        self._owner = owner
+        self._port = port
+        self._owner: Owner
+        self._admission: Admission | None = None
         self._config = config
         self._frozen = False
         self._ready = False
@@ -127,16 +138,18 @@ class Wire(ServerConnection):
         self._idle_timer: asyncio.TimerHandle | None = None
         self._block_timer: asyncio.TimerHandle | None = None
 
-    def open(self, conn: int) -> None:
+    def admitted(self, admission: Admission, owner: Owner) -> None:
+        """The upgrade may go on, and what happens from here on is told to this owner."""
+        self._admission, self._owner = admission, owner
+
+    def open(self) -> None:
         """The handshake has succeeded: hand over what comes in from here on."""
-        self.conn = conn
+        assert self._admission is not None
         # Nobody reads them again, and they are a fifth of what a connection occupies.
         self.request = self.response = None
         self._opened_s = self._heard_s = self.loop.time()
         self._watch_idleness()
-
-    def ready(self) -> None:
-        """The core knows this connection: hand over what has come in."""
+        self._owner.opened(self, self._admission)
         self._ready = True
         self._hand_over()
 
@@ -184,6 +197,10 @@ class Wire(ServerConnection):
         """Drop the connection without a close frame."""
         self.transport.abort()
 
+    def gone(self) -> None:
+        """Nothing can be written any more."""
+        self._owner.gone(self)
+
     async def lost_within(self, delay_s: float) -> bool:
         """Wait; returns early, and true, when the TCP connection is lost."""
         await asyncio.wait([self.connection_lost_waiter], timeout=delay_s)
@@ -193,7 +210,7 @@ class Wire(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._owner.made(self)
+        self._port.made(self)
 
     def data_received(self, data: bytes) -> None:
         self._heard_s = self.loop.time()
@@ -211,11 +228,15 @@ class Wire(ServerConnection):
         for timer in (self._idle_timer, self._block_timer):
             if timer is not None:
                 timer.cancel()
-        self._owner.lost(self)
+        self._port.lost(self)
 
     def _take(self, frame: str | bytes) -> None:
-        self.when_unblocked(partial(self._owner.received, self, frame))
         self.frames_in += 1
+        if self._admission is None:
+            # A client that did not wait for its handshake: who will hear it is not known yet.
+            self.when_unblocked(lambda: self._owner.received(self, frame))
+        else:
+            self.when_unblocked(partial(self._owner.received, self, frame))
 
     def _hand_over(self) -> None:
         while self._inbox and self._flows:
@@ -250,7 +271,7 @@ class Wire(ServerConnection):
             self.transport.pause_reading()
 
     def _tell_end(self) -> None:
-        if self.protocol.state in (CONNECTING, OPEN):
+        if self.protocol.state in (CONNECTING, OPEN) or self._admission is None:
             return
         received, sent = self.protocol.close_rcvd, self.protocol.close_sent
         if received is not None and self.protocol.close_rcvd_then_sent:

@@ -329,5 +329,5 @@ async def test_what_is_for_a_wire_that_has_just_gone_harms_nobody() -> None:
         Kill(7),
         Block(7, 1.0),
     ]
-    server._perform([*gone, Truth("still", {})])
+    server._project.shell.perform([*gone, Truth("still", {})])
     assert truths == ["still"]

@@ -259,7 +259,7 @@ def test_whatever_comes_the_server_goes_on_and_keeps_nothing(clients: list[list[
                 await reader.read()
                 writer.close()
             await asyncio.sleep(30)
-            assert s.server._open == {}
+            assert s.server._port._open == {}
             host = {"host": "realtime-dev.localhost"}
             assert (await ask("server", PORT, "GET", "/api/ping", host)).status == 200
             socket = await connect(f"{s.server.url}/websocket?apikey={s.server.apikey}", proxy=None)
