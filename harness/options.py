@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.clients.registry import load_client
 from harness.entropy import parse_seed
 from harness.scenario import WORLDS
+from harness.toxiproxy.choice import BadChoice, Choice, Embedded, choose
 
 DEFAULT_CLIENT = "manager"
 SEEDS_MAX = 100_000
@@ -32,7 +33,7 @@ class Options:
     """How many seeds, from `seed` on, a storm is run with in sim; wire takes the first."""
     report: Path | None = None
     long: bool = False
-    toxiproxy: tuple[str, int] | None = None
+    toxiproxy: Choice = field(default_factory=Embedded)
 
     def cells(self) -> list[tuple[str, str, int]]:
         """Each (client, world, seed) that a scenario is run in: quick ones first."""
@@ -53,7 +54,7 @@ def read_options(
     seeds: str,
     report: str | None,
     long: bool,
-    toxiproxy: str | None,
+    toxiproxy: str,
 ) -> Options:
     """Check and convert a command line. Raises `BadOption`, `UnknownClient`, `BadSeed`."""
     under_test = _names(clients) or (DEFAULT_CLIENT,)
@@ -68,7 +69,7 @@ def read_options(
         seeds=_count(seeds),
         report=Path(report) if report else None,
         long=long,
-        toxiproxy=_address(toxiproxy) if toxiproxy else None,
+        toxiproxy=_toxiproxy(toxiproxy),
     )
 
 
@@ -90,8 +91,8 @@ def _count(said: str) -> int:
     return int(said)
 
 
-def _address(said: str) -> tuple[str, int]:
-    host, _, port = said.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
-        raise BadOption(f"--toxiproxy {said!r} is not HOST:PORT: say --toxiproxy 127.0.0.1:8474")
-    return host.strip("[]"), int(port)
+def _toxiproxy(said: str) -> Choice:
+    try:
+        return choose(said)
+    except BadChoice as error:
+        raise BadOption(str(error)) from None

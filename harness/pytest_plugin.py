@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import threading
 from argparse import ArgumentError
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from harness.options import BadOption, Options, read_options
 from harness.run import Storm, run_storm, versions
 from harness.scenario import BadScenario, Scenario
 from harness.store import BadRun, Cell, ClientInfo, Result, RunInfo, Store
+from harness.toxiproxy.choice import Embedded, Running
 from harness.verdict import Judgement, Outcome, Verdict
 from harness.workloads import BadWorkload
 from harness.worlds.sim import SimWorld
@@ -86,7 +88,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("seeds", default="1", metavar="N", help="how many seeds each storm has in sim")
     add("report", default=None, metavar="DIR", help="write the run folder here")
     add("long", action="store_true", help="stories of more than a minute in wire, too")
-    add("toxiproxy", default=None, metavar="HOST:PORT", help="a real Toxiproxy for wire")
+    add(
+        "toxiproxy",
+        default=os.environ.get("SQUALL_TOXIPROXY", "embedded"),
+        metavar="embedded|auto|HOST:PORT|PATH",
+        help="behind which Toxiproxy wire is: ours (default), a real one on PATH, one that runs, "
+        "or a program to start; SQUALL_TOXIPROXY says the same",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -128,9 +136,12 @@ class Runner:
         """The one line that repeats this storm."""
         path = os.path.relpath(self._item.path, Path.cwd())
         name = getattr(self._item, "originalname", self._item.name)
+        toxiproxy = self._plugin.options.toxiproxy
+        behind = self.cell.world == "wire" and not isinstance(toxiproxy, Embedded)
         return (
             f"{_pytest()} '{path}::{name}' --client {self.cell.client} "
             f"--world {self.cell.world} --seed {self.cell.seed}"
+            + (f" --toxiproxy {shlex.quote(str(toxiproxy))}" if behind else "")
         )
 
     def __call__(self, scenario: Scenario) -> Judgement:
@@ -276,8 +287,16 @@ class Plugin:
             seeds=tuple(dict.fromkeys(cell.seed for cell in cells)),
             planned=tuple(cells),
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            versions=versions(client_version(options.clients[0])),
+            versions={
+                **versions(client_version(options.clients[0])),
+                **self._versions({cell.world for cell in cells}),
+            },
         )
+
+    def _versions(self, worlds: Collection[str]) -> dict[str, str]:
+        """What the worlds bring into the run, by version."""
+        brought = [self.world(name).versions() for name in self.options.worlds if name in worlds]
+        return {name: version for one in brought for name, version in one.items()}
 
     # Running
 
@@ -414,7 +433,7 @@ def _pytest() -> str:
 
 
 def _hosts(options: Options) -> Hosts:
-    proxy = options.toxiproxy[0] if options.toxiproxy else "127.0.0.1"
+    proxy = options.toxiproxy.host if isinstance(options.toxiproxy, Running) else "127.0.0.1"
     environ = os.environ.get
     return Hosts(
         bind=environ("SQUALL_BIND_HOST", "127.0.0.1"),

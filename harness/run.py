@@ -68,7 +68,7 @@ def _play_and_judge(storm: Storm, world: World, store: Store | None) -> Judgemen
     header = scenario.header(
         storm.cell.scenario, storm.cell.client, storm.cell.world, storm.cell.seed
     )
-    header = replace(header, versions=versions(storm.client_version))
+    header = replace(header, versions={**versions(storm.client_version), **world.versions()})
     writer = store.open_history(storm.cell, header) if store else HistoryWriter(None, header)
     recorder = Recorder(writer)
     try:

@@ -21,6 +21,11 @@ class Run:
     info: RunInfo
     rows: tuple[Row, ...]
 
+    @property
+    def toxiproxy(self) -> str | None:
+        """The Toxiproxy that its clients were behind, and its version, if there was one."""
+        return self.info.versions.get("toxiproxy")
+
 
 def load(folders: Iterable[Path]) -> list[Run]:
     """Read the runs at or directly below the folders. Raises `BadRun`."""

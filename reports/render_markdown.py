@@ -9,6 +9,7 @@ from harness.verdict import Outcome
 from reports.clean import one_line
 from reports.diff import Change, NumberChange, changed
 from reports.gate import Exit, Held, Status
+from reports.load import Run
 from reports.model import Group
 from reports.report import Report
 from reports.slis import shown
@@ -47,6 +48,7 @@ def render(report: Report) -> str:
     lines += _objectives(decision.objectives)
     lines += _changes(report.changes or ())
     lines += _details(report.groups)
+    lines += _behind(report.runs)
     return _within(lines)
 
 
@@ -131,6 +133,12 @@ def _details(groups: Iterable[Group]) -> Iterator[str]:
             + (f"<p>replay: {_code(replay)}</p>" if replay else "")
             + "</details>"
         )
+
+
+def _behind(runs: Iterable[Run]) -> Iterator[str]:
+    for run in runs:
+        if run.toxiproxy:
+            yield f"\n{_code(run.folder)}: behind Toxiproxy {_code(run.toxiproxy)}"
 
 
 def _row(*cells: str) -> str:

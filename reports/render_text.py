@@ -140,6 +140,7 @@ def _run_line(run: Run) -> str:
     parts = [f"run {run.folder}", run.info.started_at]
     parts += [f"under test: {', '.join(under_test)}"] if under_test else []
     parts += [f"compared: {', '.join(compared)}"] if compared else []
+    parts += [f"behind: Toxiproxy {run.toxiproxy}"] if run.toxiproxy else []
     return " · ".join(map(one_line, parts))
 
 

@@ -17,7 +17,7 @@ def read(**said: Any) -> Options:
         "seeds": "1",
         "report": None,
         "long": False,
-        "toxiproxy": None,
+        "toxiproxy": "embedded",
     }
     return read_options(**{**defaults, **said})
 

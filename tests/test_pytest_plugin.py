@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness.store import Cell, Store
+from harness.toxiproxy import EmbeddedToxiproxy, Toxiproxy
 from harness.verdict import Outcome
+from tests.toxiproxy.servers import required_real_toxiproxy
 
 CONFTEST = """
 from fake_server import FakeServer
@@ -112,6 +114,7 @@ def test_a_client_that_crashes_is_unknown_and_the_suite_goes_on(suite: Path) -> 
         (["--world", "mars"], "unknown world 'mars'; known: sim, wire"),
         (["--seed", "red"], "seed 'red' is neither"),
         (["--toxiproxy", "nowhere"], "'nowhere' is not HOST:PORT"),
+        (["--squall-toxiproxy", "/no/such"], "/no/such: there is no such file"),
     ],
 )
 def test_a_bad_option_is_a_usage_error_in_one_line(
@@ -154,6 +157,49 @@ def test_an_unreachable_toxiproxy_is_unknown_not_valid(suite: Path) -> None:
     assert code == 1, out
     assert "no Toxiproxy answers at 127.0.0.1:1" in out
     assert [one.outcome for one in Store(suite / "run").results()] == [Outcome.UNKNOWN]
+
+
+def test_the_run_says_behind_which_toxiproxy_it_was(suite: Path) -> None:
+    code, out = storm(suite, "--world", "sim,wire", "--report", "run")
+    assert code == 0, out
+    assert Store(suite / "run").read_run().versions["toxiproxy"] == "embedded 2.12.0"
+    header = Store(suite / "run").read_history(_wire_cell(suite)).header
+    assert header.versions["toxiproxy"] == "embedded 2.12.0"
+
+
+def test_a_run_in_virtual_time_starts_no_toxiproxy(suite: Path) -> None:
+    assert storm(suite, "--world", "sim", "--report", "run")[0] == 0
+    assert "toxiproxy" not in Store(suite / "run").read_run().versions
+
+
+def test_a_real_toxiproxy_is_started_and_recorded(suite: Path) -> None:
+    path = required_real_toxiproxy()
+    code, out = storm(
+        suite, "--world", "wire", "--squall-toxiproxy", str(path), "--report", "run", "-v"
+    )
+    assert code == 0, out
+    said = Store(suite / "run").read_run().versions["toxiproxy"]
+    assert said.startswith(f"{path.name} ")
+    (result,) = Store(suite / "run").results()
+    assert f"--toxiproxy {path}" in result.replay
+
+
+def test_the_proxies_of_others_in_a_running_toxiproxy_are_left_alone(suite: Path) -> None:
+    with EmbeddedToxiproxy() as child:
+        toxiproxy = Toxiproxy(child.host, child.port)
+        toxiproxy.create("theirs", "127.0.0.1:9").add_toxic("latency", attributes={"latency": 5})
+        toxiproxy.create("off", "127.0.0.1:9", enabled=False)
+        address = f"{child.host}:{child.port}"
+        code, out = storm(
+            suite, "--world", "wire", "--report", "run", env={"SQUALL_TOXIPROXY": address}
+        )
+        assert code == 0, out
+        left = toxiproxy.proxies()
+        assert sorted(left) == ["off", "theirs"], "our own were not removed"
+        assert not left["off"].enabled
+        assert left["theirs"].enabled
+        assert list(left["theirs"].toxics()) == ["latency_downstream"]
+    assert Store(suite / "run").read_run().versions["toxiproxy"] == f"2.12.0 at {address}"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

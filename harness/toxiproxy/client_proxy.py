@@ -32,7 +32,16 @@ class Proxy:
     def __init__(self, transport: Transport, library_proxy: Any) -> None:
         self._transport = transport
         self._proxy = library_proxy
-        self._path = f"/proxies/{library_proxy.name}"
+
+    @property
+    def _addressed(self) -> Any:
+        """The library's proxy, for a request; a foreign one may have a name that means another."""
+        check_name(self.name)
+        return self._proxy
+
+    @property
+    def _path(self) -> str:
+        return f"/proxies/{self._addressed.name}"
 
     @property
     def name(self) -> str:
@@ -84,7 +93,7 @@ class Proxy:
     def toxics(self) -> dict[str, ToxicState]:
         """Its toxics by name: the upstream ones, then the downstream ones."""
         with translated(f"toxics of {self.name}"):
-            return {name: _state(toxic) for name, toxic in self._proxy.toxics().items()}
+            return {name: _state(toxic) for name, toxic in self._addressed.toxics().items()}
 
     def get_toxic(self, name: str) -> ToxicState:
         """The toxic of that name. Raises `ToxicNotFound`."""
@@ -110,7 +119,7 @@ class Proxy:
         refuse_fatal(make_toxic(type, attributes))
         check_toxicity(toxicity)
         with translated(f"add toxic {name} to {self.name}"):
-            self._proxy.add_toxic(
+            self._addressed.add_toxic(
                 type=type, stream=stream, attributes=attributes, name=name, toxicity=toxicity
             )
             return self.get_toxic(name)
@@ -156,7 +165,7 @@ class Proxy:
         """Remove a toxic; what it holds goes on at once. Raises `ToxicNotFound`."""
         check_name(name)
         with translated(f"remove toxic {name} of {self.name}"):
-            self._proxy.destroy_toxic(name)
+            self._addressed.destroy_toxic(name)
 
     def _toxic_path(self, name: str) -> str:
         return f"{self._path}/toxics/{name}"

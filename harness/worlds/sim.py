@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from harness.entropy import substream
@@ -28,6 +29,10 @@ class SimWorld:
 
     def __init__(self, make_server: ServerMaker) -> None:
         self._make_server = make_server
+
+    def versions(self) -> Mapping[str, str]:
+        """Nothing but our own code."""
+        return {}
 
     def play(self, story: Story[T], seed: int, narrate: Narrator) -> T:
         """Run a story in virtual time. Raises `SimDeadlock` for one that hangs."""

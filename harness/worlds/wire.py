@@ -8,7 +8,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,11 +17,12 @@ from typing import Any, TypeVar
 
 from harness.entropy import substream
 from harness.nemesis import Heal, Levers, Server
+from harness.toxiproxy.choice import Choice, Embedded, Running
 from harness.toxiproxy.client import Toxiproxy
 from harness.toxiproxy.client_errors import ToxiproxyError
 from harness.toxiproxy.client_proxy import Proxy
 from harness.toxiproxy.off_loop import off_loop, within
-from harness.toxiproxy.process import EmbeddedToxiproxy
+from harness.toxiproxy.opened import Opened, opened
 from harness.worlds.lag import LagWatch
 from harness.worlds.world import Env, Narrator, ServerMaker, Story, WorldFailed
 
@@ -67,8 +68,8 @@ def is_loopback(host: str) -> bool:
 class WireWorld:
     """Runs stories side by side on one real event loop, each with a server and a proxy of its own.
 
-    `toxiproxy` is the address of a real Toxiproxy; without it the embedded one is started as a
-    child process. Both are spoken to over their HTTP API.
+    `toxiproxy` says behind which; all are spoken to over their HTTP API. One that does not answer
+    is given up for all stories at once, so that each of them does not wait for it anew.
     """
 
     name = "wire"
@@ -77,21 +78,30 @@ class WireWorld:
         self,
         make_server: ServerMaker,
         *,
-        toxiproxy: tuple[str, int] | None = None,
+        toxiproxy: Choice | None = None,
         hosts: Hosts | None = None,
         story_s_max: float = LONGEST_STORY_S,
     ) -> None:
         self.story_s_max = story_s_max
         self._make_server = make_server
-        self._address = toxiproxy
-        self._hosts = hosts or Hosts(proxy=toxiproxy[0] if toxiproxy else "127.0.0.1")
+        self._choice = toxiproxy or Embedded()
+        self._hosts = hosts or Hosts(
+            proxy=self._choice.host if isinstance(self._choice, Running) else "127.0.0.1"
+        )
         self._token = secrets.token_hex(3)
         self._numbers = itertools.count(1)
         self._stack = ExitStack()
         self._lock = threading.Lock()
-        self._started: tuple[asyncio.AbstractEventLoop, Toxiproxy] | None = None
+        self._opened: Opened | ToxiproxyError | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._playing: dict[Future[Any], None] = {}
         self._lag = LagWatch()
+
+    def versions(self) -> Mapping[str, str]:
+        """Which Toxiproxy, and its version."""
+        with self._lock:
+            opened = self._open()
+        return {"toxiproxy": opened.words if isinstance(opened, Opened) else "unreachable"}
 
     def play(self, story: Story[T], seed: int, narrate: Narrator) -> T:
         """Run a story in real time; several threads may each play one."""
@@ -111,32 +121,28 @@ class WireWorld:
         """Cancel what runs, stop the loop, end the embedded Toxiproxy."""
         with self._lock:
             self._stack.close()
-            self._started = None
+            self._opened = self._loop = None
             # A client may refuse to be cancelled; who waits for its story must not wait for ever.
             for playing in list(self._playing):
                 playing.cancel()
 
     def _start(self) -> tuple[asyncio.AbstractEventLoop, Toxiproxy]:
         with self._lock:
-            if self._started is None:
-                toxiproxy = self._connect()
-                self._started = self._start_loop(), toxiproxy
-            return self._started
+            opened = self._open()
+            if not isinstance(opened, Opened):
+                raise WorldFailed(str(opened))
+            if self._loop is None:
+                self._loop = self._start_loop()
+            return self._loop, opened.client
 
-    def _connect(self) -> Toxiproxy:
-        host, port = self._address or (None, None)
-        try:
-            if host is None or port is None:
-                child = self._stack.enter_context(EmbeddedToxiproxy())
-                host, port = child.host, child.port
-            toxiproxy = Toxiproxy(host, port)
-            toxiproxy.version()
-        except ToxiproxyError as error:
-            raise WorldFailed(
-                f"no Toxiproxy answers at {host}:{port} ({error}); start one there, "
-                "or leave --toxiproxy out to use the embedded one"
-            ) from None
-        return toxiproxy
+    def _open(self) -> Opened | ToxiproxyError:
+        """The Toxiproxy, or why there is none."""
+        if self._opened is None:
+            try:
+                self._opened = self._stack.enter_context(opened(self._choice))
+            except ToxiproxyError as error:
+                self._opened = error
+        return self._opened
 
     def _start_loop(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.new_event_loop()

@@ -62,6 +62,9 @@ class World(Protocol):
     def story_s_max(self) -> float:
         """The longest story that fits here, in seconds; a longer one is *not applicable*."""
 
+    def versions(self) -> Mapping[str, str]:
+        """What the world brings into a run besides our own code, by name; for its record."""
+
     def play(self, story: Story[T], seed: int, narrate: Narrator) -> T:
         """Run a story from a world in good state, block until it ends, leave nothing behind.
 

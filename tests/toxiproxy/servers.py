@@ -4,45 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import socket
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from harness.toxiproxy import EmbeddedToxiproxy, Toxiproxy, Unreachable
+from harness.toxiproxy import EmbeddedToxiproxy, Toxiproxy
+from harness.toxiproxy.binary import RealToxiproxy
+from harness.toxiproxy.choice import BadChoice, Binary, choose
 from harness.toxiproxy.server import ToxiproxyServer
 
 BUILT = Path(__file__).parents[2] / ".cache" / "bin" / "toxiproxy-server"
 START_TIMEOUT_S = 20.0
 
 
-def real_toxiproxy() -> str | None:
-    """The path of a real Toxiproxy: named in the environment, installed, or built here."""
-    if named := os.environ.get("SQUALL_TOXIPROXY"):
-        return named
-    return shutil.which("toxiproxy-server") or (str(BUILT) if BUILT.exists() else None)
+def required_real_toxiproxy() -> Path:
+    """A real Toxiproxy: named in the environment, on PATH, or built here.
+
+    A missing one is unknown, and in CI a failure.
+    """
+    named = os.environ.get("SQUALL_TOXIPROXY") or (str(BUILT) if BUILT.exists() else "auto")
+    try:
+        choice = choose(named)
+    except BadChoice as error:
+        reason = str(error)
+    else:
+        if isinstance(choice, Binary):
+            return choice.path
+        reason = f"SQUALL_TOXIPROXY says {choice}, which is no program"
+    if os.environ.get("CI"):
+        pytest.fail(f"no real Toxiproxy to test with: {reason}")
+    pytest.skip(f"unknown: no real Toxiproxy to test with: {reason}")
 
 
 @contextmanager
 def toxiproxy_of(kind: str) -> Iterator[Toxiproxy]:
-    """A running server of a kind. A missing real one is unknown, and in CI a failure."""
+    """A running server of a kind, `embedded` or `real`."""
     if kind == "embedded":
         with EmbeddedToxiproxy(seed=1) as child:
             yield Toxiproxy(child.host, child.port)
         return
-    path = real_toxiproxy()
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("no real Toxiproxy found: set SQUALL_TOXIPROXY to the path of one")
-        pytest.skip("unknown: no real Toxiproxy found")
-    with _started(path) as port:
-        yield Toxiproxy("127.0.0.1", port)
+    with RealToxiproxy(required_real_toxiproxy()) as real:
+        yield Toxiproxy(real.host, real.port)
 
 
 @contextmanager
@@ -60,35 +65,3 @@ def embedded(host: str) -> Iterator[int]:
         loop.call_soon_threadsafe(lambda: loop.call_soon(loop.stop))
         thread.join(START_TIMEOUT_S)
         loop.close()
-
-
-@contextmanager
-def _started(path: str) -> Iterator[int]:
-    """The original cannot choose a port by itself; another may take ours, so ask the child."""
-    port = _free_port()
-    command = [path, "-host", "127.0.0.1", "-port", str(port)]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait_until_it_answers(child, port)
-        yield port
-    finally:
-        child.terminate()
-        child.wait(10)
-
-
-def _wait_until_it_answers(child: subprocess.Popen[bytes], port: int) -> None:
-    deadline_s = time.monotonic() + START_TIMEOUT_S
-    while True:
-        assert child.poll() is None, f"the real Toxiproxy ended with {child.returncode}"
-        try:
-            Toxiproxy("127.0.0.1", port).version()
-            return
-        except Unreachable:
-            assert time.monotonic() < deadline_s, "the real Toxiproxy does not answer"
-            time.sleep(0.02)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -265,6 +267,27 @@ def test_a_name_that_cannot_be_addressed_is_refused(toxiproxy: Toxiproxy, name: 
     with pytest.raises(BadRequest):
         toxiproxy.create(name, "127.0.0.1:9")
     assert toxiproxy.proxies() == {}
+
+
+@pytest.fixture
+def foreign(toxiproxy: Toxiproxy) -> Iterator[Proxy]:
+    """A proxy that another made, under a name that the adapter would not take."""
+    asked = json.dumps({"name": "p?x", "upstream": "127.0.0.1:9", "listen": "127.0.0.1:0"})
+    url = f"http://{toxiproxy.host}:{toxiproxy.port}/proxies"
+    urlopen(url, asked.encode(), timeout=5).close()
+    yield toxiproxy.proxies()["p?x"]
+    urlopen(Request(f"{url}/p%3Fx", method="DELETE"), timeout=5).close()
+
+
+def test_what_is_asked_of_a_foreign_proxy_is_never_done_to_another(
+    toxiproxy: Toxiproxy, foreign: Proxy, proxy: Proxy
+) -> None:
+    """In a URL, `p?x` is `p`."""
+    for act in (foreign.disable, foreign.toxics, lambda: foreign.add_toxic("noop")):
+        with pytest.raises(BadRequest, match="cannot be addressed"):
+            act()
+    assert toxiproxy.get_proxy("p").enabled
+    assert proxy.toxics() == {}
 
 
 def test_reset_enables_and_heals_everything(toxiproxy: Toxiproxy, proxy: Proxy) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -207,7 +210,7 @@ def test_a_connection_meets_the_same_fate_on_both_servers(toxiproxy: Toxiproxy, 
         proxy = toxiproxy.create("p", f"127.0.0.1:{listener.getsockname()[1]}")
         try:
             for type, stream, attributes in case.toxics:
-                proxy.add_toxic(type, stream, attributes)
+                _add_unchecked(toxiproxy, type, stream, attributes)
             began_s = time.monotonic()
             with _client(proxy) as sock:
                 fate = case.story(proxy, sock)
@@ -217,6 +220,13 @@ def test_a_connection_meets_the_same_fate_on_both_servers(toxiproxy: Toxiproxy, 
         serving.join(PATIENCE_S)
     assert fate == case.fate
     assert lasted_s >= case.at_least_s
+
+
+def _add_unchecked(toxiproxy: Toxiproxy, type: str, stream: str, attributes: Any) -> None:
+    """Past the adapter, which refuses what only some versions of Toxiproxy do."""
+    asked = json.dumps({"type": type, "stream": stream, "attributes": attributes})
+    url = f"http://{toxiproxy.host}:{toxiproxy.port}/proxies/p/toxics"
+    urllib.request.urlopen(url, asked.encode(), timeout=PATIENCE_S).close()
 
 
 def _client(proxy: Proxy) -> socket.socket:
