@@ -4,7 +4,7 @@ Here now: connecting in both versions, joining and leaving, heartbeats, broadcas
 `ack` as text and binary, access tokens and their expiry, the idle close, the recorded refusals
 with their delays, Presence, private channels by row policies on messages, Postgres Changes,
 database broadcasts and replay from a database of its own, the limits, plans and changes of a
-tenant, the ends of a server, broadcasts and sign-in over HTTP, long polling, and the levers of
+tenant, the ends of a server, broadcasts over HTTP, sign-in as GoTrue answers it, long polling, and the levers of
 `registry`, from Python, over HTTP and as a pytest fixture. Not here yet: the REST API of the tables
 (`/rest/v1`).
 """

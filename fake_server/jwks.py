@@ -5,7 +5,7 @@ Ours is the choice of the key, by the rules of `protocol.md §1.4`; the cryptogr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,8 @@ class KeySet:
     """The usable keys of a set, by type and id; two sets are never equal, so that it is a key."""
 
     _keys: Mapping[tuple[str, str], Any]
+    public: Sequence[Mapping[str, Any]] = ()
+    """The keys that everybody may know, as they were given; those of type `oct` are left out."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> KeySet:
@@ -52,7 +54,7 @@ class KeySet:
         for place, entry in enumerate(entries):
             name, key = _read(place, entry)
             keys.setdefault(name, key)
-        return cls(keys)
+        return cls(keys, [_public(entry) for entry in entries if entry["kty"] != "oct"])
 
     def find(self, family: str, kid: str) -> Any | None:
         """The key with this id, if it has this type."""
@@ -70,8 +72,11 @@ def _read(place: int, entry: Any) -> tuple[tuple[str, str], Any]:
         raise ValueError(f"jwks: key {place} has kty {family!r}; known are {', '.join(_FAMILIES)}")
     if not isinstance(kid, str):
         raise ValueError(f"jwks: key {place} has no kid; tokens name their key by it")
-    needed = {name: value for name, value in entry.items() if name not in _PRIVATE}
     try:
-        return (family, kid), _FAMILIES[family].from_jwk(needed)
+        return (family, kid), _FAMILIES[family].from_jwk(_public(entry))
     except (InvalidKeyError, ValueError, KeyError, TypeError):
         raise ValueError(f"jwks: key {place} ({kid!r}) is no {family} key that works") from None
+
+
+def _public(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name not in _PRIVATE}

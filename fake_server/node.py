@@ -193,6 +193,10 @@ class Node:
         """A way to connect besides the WebSocket (`Api.add_socket`)."""
         self._api.add_socket(row)
 
+    def mails(self) -> list[dict[str, Any]]:
+        """What sign-in has mailed, and to whom."""
+        return list(self._state.mails)
+
     def answer(self, request: Request, now_s: float) -> tuple[Answer, list[Effect]]:
         """Somebody asks over HTTP, on a connection of its own."""
         self._pass_time(now_s)

@@ -11,7 +11,7 @@ import tomllib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, datetime, time
 from functools import cache
 from importlib.resources import files
@@ -37,6 +37,7 @@ from fake_server.database.expressions import evaluate, is_true, typed_row
 from fake_server.database.messages import messages_table
 from fake_server.database.sql import parse_expression
 from fake_server.plans import PLANS
+from fake_server.sign_in import SignIn
 from fake_server.tenant import BadTenant, changed
 from fake_server.toml_lines import line_of
 
@@ -89,7 +90,7 @@ def loads(text: str, source: str = "schema") -> Schema:
         line = getattr(error, "lineno", None) or _line_in(str(error))
         raise SchemaError(source, line, "TOML", str(error)) from None
     node = _Node(document, (), text, source)
-    node.allow("tenants", "users", "tables", "messages")
+    node.allow("tenants", "auth", "users", "tables", "messages")
     tables = tuple(_table(name, table) for name, table in node.table("tables").tables())
     messages = node.table("messages")
     messages.allow("policies")
@@ -97,6 +98,7 @@ def loads(text: str, source: str = "schema") -> Schema:
         tables=tables,
         message_policies=_policies(messages),
         users=_users(node),
+        sign_in=_sign_in(node.table("auth")),
         tenants=_tenants(node),
     )
     _check_references(schema, node)
@@ -273,7 +275,7 @@ def _users(node: _Node) -> tuple[User, ...]:
 
 
 def _user(node: _Node) -> User:
-    node.allow("id", "email", "password", "role", "app_metadata", "user_metadata")
+    node.allow("id", "email", "password", "role", "app_metadata", "user_metadata", "confirmed")
     given = node.need("id", str)
     try:
         user_id = str(uuid.UUID(given))
@@ -286,7 +288,26 @@ def _user(node: _Node) -> User:
         role=node.get("role", str, "authenticated"),
         app_metadata=node.get("app_metadata", dict, {}),
         user_metadata=node.get("user_metadata", dict, {}),
+        confirmed=node.get("confirmed", bool, True),
     )
+
+
+def _sign_in(node: _Node) -> SignIn:
+    known = {setting.name: setting for setting in fields(SignIn)}
+    node.allow(*known)
+    rates = node.table("rate_limits")
+    read: dict[str, Any] = {"rate_limits": {name: rates.get(name, int) for name in rates.values}}
+    for name in node.values:
+        if name == "redirect_urls":
+            read[name] = node.strings(name)
+        elif name != "rate_limits":
+            read[name] = node.get(name, type(known[name].default))
+    for name, value in read.items():
+        try:
+            SignIn(**{name: value})
+        except ValueError as error:
+            raise node.error(str(error), name) from None
+    return SignIn(**read)
 
 
 # Tables.

@@ -105,7 +105,8 @@ class FakeServer(Tenancy):
 
     def truth(self) -> dict[str, Any]:
         """Everything that the server knows to be true: whether it listens, who is connected and
-        joined with which token (its `jti`), and the counts. Holds no secrets."""
+        joined with which token (its `jti`), the mails of sign-in, and the counts. Holds no secrets
+        but the codes in those mails."""
         return {"listening": self._port.is_open, **super().truth()}
 
     # What the port asks (`port.Owner`).

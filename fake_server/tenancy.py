@@ -153,5 +153,6 @@ class Tenancy:
             "now_s": self.now_s(),
             "connections": connections(shell.lines, node.clients()),
             "membership": members(node.channels(Where())),
+            "mails": node.mails(),
             "counters": shell.counts.told(shell.lines.values()),
         }

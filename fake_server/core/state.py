@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ from harness.protocol import (
 )
 
 _LOST = 1006
+_MAILS_MAX = 1000
 
 Room = tuple[str, bool]
 """A sub-topic and whether it is private: the two of one name never hear each other."""
@@ -114,6 +116,8 @@ class State:
     """Who is subscribed to changes of the database."""
     settling: dict[Channel, float] = field(default_factory=dict)
     """Channels whose first subscription is being made, and when it is, in that order."""
+    mails: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_MAILS_MAX))
+    """What sign-in has mailed; the oldest beyond the bound are forgotten."""
     now_s: float = 0.0
     """When the server was last asked for anything, seconds since the epoch."""
     database: Database = field(init=False, repr=False)

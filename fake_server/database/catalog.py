@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from fake_server.sign_in import SignIn
+
 Row = dict[str, Any]
 """Column → value, in the forms of `fake_server.database.types`."""
 
@@ -176,6 +178,8 @@ class User:
     role: str = "authenticated"
     app_metadata: Mapping[str, Any] = field(default_factory=dict)
     user_metadata: Mapping[str, Any] = field(default_factory=dict)
+    confirmed: bool = True
+    """Its email has been confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,4 +204,5 @@ class Schema:
     rows: tuple[tuple[Table, Row], ...] = ()
     """Seed rows as JSON values, in the order in which they are inserted."""
     users: tuple[User, ...] = ()
+    sign_in: SignIn = field(default_factory=SignIn)
     tenants: tuple[Tenant, ...] = ()

@@ -1,0 +1,1 @@
+"""Tests of sign-in, one file for each of its parts."""
