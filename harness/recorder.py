@@ -71,9 +71,9 @@ class Recorder:
         """Write down that a call begins; its completion carries the same id."""
         return self.record(Op(process=process, type="invoke", f=f, value=value, id=next(self._ids)))
 
-    def complete(self, op: Op, type: Type, error: str | None = None) -> None:
-        """Write down how a call ended."""
-        self.record(replace(op, type=type, error=error))
+    def complete(self, op: Op, type: Type, error: str | None = None, **more: object) -> None:
+        """Write down how a call ended; `more` is what its value says besides."""
+        self.record(replace(op, type=type, error=error, value={**op.value, **more}))
 
     def want(self, client: str, topic: str, wanted: bool) -> None:
         """The application wants this channel from now on, or no longer."""

@@ -16,7 +16,7 @@ from typing import Any
 from harness.checkers import judge
 from harness.clients.contract import Maker
 from harness.generator import Act, Call, timeline
-from harness.nemesis import CannotExpress, Heal, strike
+from harness.nemesis import CannotExpress, Nemesis, cohorts, misfit
 from harness.process import Process, words
 from harness.recorder import Recorder
 from harness.redact import redact
@@ -27,7 +27,6 @@ from harness.verdict import Judgement, Outcome, Verdict
 from harness.worlds.world import Env, World, WorldFailed
 
 TRACE_CHARS = 400
-HEAL_WITHIN_S = 30.0
 WATCH_EVERY_S = 0.25
 """How often the runner looks whether every client has recovered."""
 LAST_ROUND_S = 1.0
@@ -72,7 +71,12 @@ def _play_and_judge(storm: Storm, world: World, store: Store | None) -> Judgemen
     writer = store.open_history(storm.cell, header) if store else HistoryWriter(None, header)
     recorder = Recorder(writer)
     try:
-        world.play(lambda env: _Run(env, storm, recorder).tell(), storm.cell.seed, recorder.info)
+        world.play(
+            lambda env: _Run(env, storm, recorder).tell(),
+            storm.cell.seed,
+            recorder.info,
+            cohorts(scenario.faults, scenario.workload.names(), storm.cell.seed),
+        )
     except CannotExpress as error:
         return _only(Outcome.NOT_APPLICABLE, f"{world.name} cannot express it: {error}")
     except WorldFailed as error:
@@ -91,6 +95,8 @@ def _play_and_judge(storm: Storm, world: World, store: Store | None) -> Judgemen
 def _misfit(scenario: Scenario, world: World) -> str | None:
     if world.name not in scenario.worlds:
         return f"this story is told in {', '.join(scenario.worlds)} only"
+    if reason := misfit(scenario.faults, world.name):
+        return reason
     if scenario.duration_s > world.story_s_max:
         return (
             f"takes up to {scenario.duration_s:.0f} s, and {world.name} tells stories of at most "
@@ -131,7 +137,7 @@ class _Run:
         self._last = dict.fromkeys(self._workload.topics, 0)
         self._period_s = self._workload.period_s
         self._hurry = asyncio.Event()
-        self._heals: dict[str, Heal] = {}
+        self._nemesis = Nemesis(env.levers, recorder, self._workload.names(), env.seed)
 
     async def tell(self) -> None:
         """Steady state, faults, calm, last round, final reads."""
@@ -142,7 +148,8 @@ class _Run:
             background.append(asyncio.create_task(self._source()))
             background += [asyncio.create_task(task) for task in self._senders()]
             self._phase("faults")
-            await self._storm()
+            async with self._nemesis:
+                await self._storm()
             self._phase("calm")
             await self._recover()
             self._phase("final")
@@ -154,7 +161,6 @@ class _Run:
         finally:
             self._recorder.end()
             await _stop(background)
-            await self._heal_all()
             await asyncio.gather(*(process.close() for process in self._processes.values()))
 
     def _phase(self, phase: str) -> None:
@@ -231,15 +237,7 @@ class _Run:
         self._hurry.clear()
 
     async def _act(self, act: Act) -> None:
-        value = {"fault": act.fault.name, **act.fault.parameters}
-        op = self._recorder.invoke("nemesis", act.f, value)
-        if act.f == "start":
-            heal = await strike(act.fault, self._env.levers)
-            if heal:
-                self._heals[repr(act.fault)] = heal
-        else:
-            await self._heals.pop(repr(act.fault))()
-        self._recorder.complete(op, "info")
+        await (self._nemesis.start if act.f == "start" else self._nemesis.heal)(act.fault)
 
     async def _call(self, call: Call) -> None:
         await self._processes[call.process].call(call.f, call.value)
@@ -253,11 +251,6 @@ class _Run:
                 break
             await asyncio.sleep(WATCH_EVERY_S)
         await asyncio.sleep(self._scenario.settle_s)
-
-    async def _heal_all(self) -> None:
-        for name in list(self._heals):
-            async with asyncio.timeout(HEAL_WITHIN_S):
-                await self._heals.pop(name)()
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:

@@ -47,8 +47,8 @@ class Scenario:
     checkers: Mapping[str, Checker] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_schedule(self.faults)
         names = self.workload.names()
+        check_schedule(self.faults, names)
         for call in self.calls:
             if call.process not in names:
                 raise BadScenario(f"call by {call.process!r}; the clients are: {listed(names)}")

@@ -15,16 +15,16 @@ seconds = st.integers(1, 60).map(float)
 Named = tuple[str, dict[str, Any]]
 
 ONCE: st.SearchStrategy[Named] = st.sampled_from(
-    [("reset", {}), ("half_open", {}), ("mute_app", {}), ("close", {"code": 1000}), ("drain", {})]
+    [("rst", {}), ("dead_flow", {}), ("mute_live", {}), ("close", {"code": 1000}), ("drain", {})]
 )
 LASTING: st.SearchStrategy[Named] = st.sampled_from(
     [
-        ("outage", {}),
-        ("blackhole", {}),
+        ("refuse", {}),
+        ("hole", {}),
         ("restart", {}),
-        ("slow_network", {"latency_s": 3.0}),
+        ("slow", {"latency_s": 3.0}),
         ("late_joins", {"delay_s": 11.5}),
-        ("refused_upgrades", {"status": 503}),
+        ("http", {"status": 503}),
         ("accept_then_close", {"code": 1011}),
     ]
 )

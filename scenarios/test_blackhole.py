@@ -7,4 +7,4 @@ from harness.scenario import Scenario
 
 def test_a_client_outlasts_a_black_hole(run: Runner) -> None:
     """Time-outs of the library run out one after another; the intention must not."""
-    run(Scenario(faults=[Fault("blackhole", after_s=5, for_s=120)]))
+    run(Scenario(faults=[Fault("hole", after_s=5, for_s=120)]))

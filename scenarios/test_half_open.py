@@ -7,4 +7,4 @@ from harness.scenario import Scenario
 
 def test_a_silent_connection_is_replaced(run: Runner) -> None:
     """Nothing will ever say that this connection is dead; only a missing reply can."""
-    run(Scenario(faults=[Fault("half_open", after_s=3)]))
+    run(Scenario(faults=[Fault("dead_flow", after_s=3)]))

@@ -16,7 +16,7 @@ def test_a_late_answer_to_a_join_confuses_nobody(run: Runner) -> None:
         Scenario(
             faults=[
                 Fault("late_joins", after_s=2, for_s=12, delay_s=11.5),
-                Fault("reset", after_s=3),
+                Fault("rst", after_s=3),
             ],
             calls=[
                 call(4, "subscribe", topic="changed-my-mind"),

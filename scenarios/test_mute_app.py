@@ -7,4 +7,4 @@ from harness.scenario import Scenario
 
 def test_a_connection_without_heartbeat_replies_is_replaced(run: Runner) -> None:
     """WebSocket pings prove only that a process lives; the reply to a heartbeat proves the rest."""
-    run(Scenario(faults=[Fault("mute_app", after_s=3)]))
+    run(Scenario(faults=[Fault("mute_live", after_s=3)]))

@@ -7,4 +7,4 @@ from harness.scenario import Scenario
 
 def test_a_reset_connection_is_made_again(run: Runner) -> None:
     """The everyday fault: it should cost a second, not an event after it."""
-    run(Scenario(faults=[Fault("reset", after_s=3)], recovery_within_s=30))
+    run(Scenario(faults=[Fault("rst", after_s=3)], recovery_within_s=30))

@@ -9,7 +9,7 @@ def test_a_slow_network_loses_nothing(run: Runner) -> None:
     """Slow is not dead: a client that reconnects here turns a delay into a loss."""
     run(
         Scenario(
-            faults=[Fault("slow_network", after_s=5, for_s=15, latency_s=2.0, bytes_per_s=20_000)],
+            faults=[Fault("slow", after_s=5, for_s=15, latency_s=2.0, bytes_per_s=20_000)],
             recovery_within_s=20,
         )
     )

@@ -10,7 +10,7 @@ def test_a_rejoin_carries_the_newest_token(run: Runner) -> None:
     """A client that rejoins with its first token is thrown out as soon as that one expires."""
     run(
         Scenario(
-            faults=[Fault("reset", after_s=5)],
+            faults=[Fault("rst", after_s=5)],
             calls=[call(2, "set_token", token_id="second")],
             recovery_within_s=30,
         )

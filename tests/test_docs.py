@@ -40,7 +40,7 @@ def test_the_guides_story_finds_the_client_that_does_not_notice(tmp_path: Path) 
     """A mute server in place of the silence: the bare client never notices."""
     (story,) = blocks("docs/adding/scenario.md", "python")
     (tmp_path / "conftest.py").write_text(CONFTEST)
-    (tmp_path / "test_mute.py").write_text(story.replace("half_open", "mute_app"))
+    (tmp_path / "test_mute.py").write_text(story.replace("dead_flow", "mute_live"))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--world", "sim"]
     done = subprocess.run(
         [*command, "--client", "realtime_py"],

@@ -7,7 +7,7 @@ from harness.nemesis import Fault
 from harness.scenario import Scenario
 from harness.verdict import Judgement, Outcome, Verdict
 
-NAMES = st.lists(st.sampled_from(["reset", "half_open", "mute_app"]), min_size=1, max_size=6)
+NAMES = st.lists(st.sampled_from(["rst", "dead_flow", "mute_live"]), min_size=1, max_size=6)
 
 
 def scenario(names: list[str]) -> Scenario:
@@ -21,18 +21,18 @@ def judge(outcome: Outcome) -> Judgement:
     return Judgement({"any": Verdict(outcome, "because")})
 
 
-def breaks_on_two_half_opens(one: Scenario) -> Judgement:
-    count = [fault.name for fault in one.faults].count("half_open")
+def breaks_on_two_dead_flows(one: Scenario) -> Judgement:
+    count = [fault.name for fault in one.faults].count("dead_flow")
     return judge(Outcome.INVALID if count >= 2 else Outcome.VALID)
 
 
 def test_a_failing_schedule_is_made_small() -> None:
-    found = explore(SCENARIOS, breaks_on_two_half_opens, from_seed=1)
+    found = explore(SCENARIOS, breaks_on_two_dead_flows, from_seed=1)
     assert found.broken
-    assert [fault.name for fault in found.scenario.faults] == ["half_open", "half_open"]
+    assert [fault.name for fault in found.scenario.faults] == ["dead_flow", "dead_flow"]
     verdict = schedules_verdict(found)
     assert verdict.outcome is Outcome.INVALID
-    assert "Fault('half_open', after_s=0), then Fault('half_open', after_s=1)" in verdict.reason
+    assert "Fault('dead_flow', after_s=0), then Fault('dead_flow', after_s=1)" in verdict.reason
 
 
 def test_shrinking_has_a_bound() -> None:
@@ -40,13 +40,13 @@ def test_shrinking_has_a_bound() -> None:
 
     def count(one: Scenario) -> Judgement:
         runs.append(one)
-        return breaks_on_two_half_opens(one)
+        return breaks_on_two_dead_flows(one)
 
     found = explore(SCENARIOS, count, from_seed=1, shrinks_max=2)
     first_broken = next(
         place
         for place, one in enumerate(runs)
-        if breaks_on_two_half_opens(one).outcome is Outcome.INVALID
+        if breaks_on_two_dead_flows(one).outcome is Outcome.INVALID
     )
     assert found.broken
     assert len(runs) <= first_broken + 1 + 2

@@ -3,13 +3,13 @@
 from harness.generator import call, calm_s, timeline
 from harness.nemesis import Fault
 
-OUTAGE = Fault("outage", after_s=5, for_s=20)
-RESET = Fault("reset", after_s=25)
+OUTAGE = Fault("refuse", after_s=5, for_s=20)
+RESET = Fault("rst", after_s=25)
 
 
 def test_a_timeline_starts_and_heals_in_order_of_time() -> None:
     acts = [(act.at_s, act.f, act.fault.name) for act in timeline([RESET, OUTAGE])]
-    assert acts == [(5, "start", "outage"), (25, "heal", "outage"), (25, "start", "reset")]
+    assert acts == [(5, "start", "refuse"), (25, "heal", "refuse"), (25, "start", "rst")]
 
 
 def test_calm_begins_after_the_last_act_of_anybody() -> None:

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
-STORY = Scenario(faults=[Fault("outage", after_s=2, for_s=5)], recovery_within_s=20, settle_s=2)
+STORY = Scenario(faults=[Fault("refuse", after_s=2, for_s=5)], recovery_within_s=20, settle_s=2)
 TOLD = ("joined", "lost", "closed", "start", "heal", "handshake", "join")
 
 

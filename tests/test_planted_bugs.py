@@ -32,18 +32,18 @@ class Planted:
     checker: str
 
 
-MUTE = Scenario(faults=[Fault("mute_app", after_s=3)])
-OUTAGE = Scenario(faults=[Fault("outage", after_s=3, for_s=120)], recovery_within_s=45)
+MUTE = Scenario(faults=[Fault("mute_live", after_s=3)])
+OUTAGE = Scenario(faults=[Fault("refuse", after_s=3, for_s=120)], recovery_within_s=45)
 HERD = Scenario(
     faults=[Fault("restart", after_s=5, for_s=10)],
     workload=Broadcast(clients=60, period_s=1.0, sends_every_s=None),
 )
-RESET = Scenario(faults=[Fault("reset", after_s=3)])
+RESET = Scenario(faults=[Fault("rst", after_s=3)])
 ROTATION = Scenario(
-    faults=[Fault("reset", after_s=5)], calls=[call(2, "set_token", token_id="second")]
+    faults=[Fault("rst", after_s=5)], calls=[call(2, "set_token", token_id="second")]
 )
 LATE = Scenario(
-    faults=[Fault("late_joins", after_s=2, for_s=12, delay_s=11.5), Fault("reset", after_s=3)]
+    faults=[Fault("late_joins", after_s=2, for_s=12, delay_s=11.5), Fault("rst", after_s=3)]
 )
 CHANGED_MIND = Scenario(
     faults=[Fault("late_joins", after_s=2, for_s=5, delay_s=2)],
@@ -54,7 +54,7 @@ TIMED_OUT = Scenario(
     faults=[Fault("late_joins", after_s=2, for_s=20, delay_s=15)],
     calls=[call(4, "subscribe", topic="other"), call(14.2, "leave", topic="other")],
 )
-SLOW = Scenario(faults=[Fault("slow_network", after_s=5, for_s=15, latency_s=2.0)])
+SLOW = Scenario(faults=[Fault("slow", after_s=5, for_s=15, latency_s=2.0)])
 REVOLVING_DOOR = Scenario(
     faults=[Fault("accept_then_close", after_s=3, for_s=60, code=1011)], recovery_within_s=45
 )

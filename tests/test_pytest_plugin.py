@@ -31,7 +31,7 @@ def test_story(run):
     run(Scenario(faults=[{fault}]{more}))
 """
 
-RESET = 'Fault("reset", after_s=2)'
+RESET = 'Fault("rst", after_s=2)'
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_suite_of_ones_own_needs_a_conftest_and_a_story(suite: Path) -> None:
 
 def test_a_failure_prints_the_evidence_and_the_line_that_replays_it(suite: Path) -> None:
     (suite / "test_mute_app.py").write_text(
-        STORY.format(fault='Fault("mute_app", after_s=2)', more="")
+        STORY.format(fault='Fault("mute_live", after_s=2)', more="")
     )
     code, out = storm(suite, "test_mute_app.py", "--client", "realtime_py", "--world", "sim")
     assert code == 1, out
@@ -75,7 +75,7 @@ def test_a_failure_prints_the_evidence_and_the_line_that_replays_it(suite: Path)
 
 def test_a_client_that_is_only_compared_never_fails_the_suite(suite: Path) -> None:
     (suite / "test_reset.py").write_text(
-        STORY.format(fault='Fault("mute_app", after_s=2)', more="")
+        STORY.format(fault='Fault("mute_live", after_s=2)', more="")
     )
     options = ["--compare", "realtime_py", "--world", "sim", "--report", "run", "-v"]
     code, out = storm(suite, *options)
@@ -232,7 +232,7 @@ def test_an_interrupted_run_keeps_what_it_had(suite: Path, number: signal.Signal
 def test_an_interrupt_does_not_wait_for_a_client_that_will_not_end(suite: Path) -> None:
     """The bare client spends ten seconds on closing a dead connection."""
     (suite / "test_half_open.py").write_text(
-        STORY.format(fault='Fault("half_open", after_s=1)', more="")
+        STORY.format(fault='Fault("dead_flow", after_s=1)', more="")
     )
     process = subprocess.Popen(
         [
@@ -246,7 +246,7 @@ def test_an_interrupt_does_not_wait_for_a_client_that_will_not_end(suite: Path) 
     )
     history = suite / "run/half_open/realtime_py/wire/1/history.jsonl"
     deadline = time.monotonic() + 60
-    while "half_open" not in (history.read_text() if history.exists() else "").partition("\n")[2]:
+    while "dead_flow" not in (history.read_text() if history.exists() else "").partition("\n")[2]:
         assert time.monotonic() < deadline, "the fault never struck"
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)

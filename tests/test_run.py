@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -14,7 +15,7 @@ from harness import store as store_module
 from harness.clients.contract import Listener, Maker
 from harness.clients.manager import Manager
 from harness.history import History, Op
-from harness.nemesis import CannotExpress, Fault, Heal
+from harness.nemesis import CannotExpress, Fault, Victims
 from harness.run import Storm, run_storm
 from harness.scenario import Scenario
 from harness.store import Cell, Store
@@ -24,7 +25,7 @@ from harness.worlds.sim import SimulatedNetwork, SimWorld
 from tests.servers import make_server
 
 CELL = Cell("story", "client", "sim", 1)
-QUICK = Scenario(faults=[Fault("reset", after_s=2)], recovery_within_s=10, settle_s=6)
+QUICK = Scenario(faults=[Fault("rst", after_s=2)], recovery_within_s=10, settle_s=6)
 
 
 class Nothing:
@@ -99,10 +100,10 @@ def test_a_client_that_quotes_its_key_does_not_get_it_into_the_history(tmp_path:
 def test_what_a_world_cannot_express_is_not_applicable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def cannot(self: SimulatedNetwork) -> None:
+    async def cannot(self: SimulatedNetwork, victims: Victims) -> None:
         raise CannotExpress("no means")
 
-    monkeypatch.setattr(SimulatedNetwork, "reset", cannot)
+    monkeypatch.setattr(SimulatedNetwork, "rst", cannot)
     judgement, _ = play(Manager, tmp_path)
     assert judgement.outcome is Outcome.NOT_APPLICABLE
     assert "no means" in judgement.reason
@@ -119,22 +120,25 @@ def test_a_fault_is_healed_when_the_run_breaks(
     """Whatever happens, nothing is left broken for the next run."""
     healed: list[str] = []
 
-    async def cut(self: SimulatedNetwork) -> Heal:
-        async def heal() -> None:
-            healed.append("cut")
+    @asynccontextmanager
+    async def hole(
+        self: SimulatedNetwork, victims: Victims, *, up: bool, down: bool
+    ) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            healed.append("hole")
 
-        return heal
-
-    async def breaks(self: SimulatedNetwork) -> None:
+    async def breaks(self: SimulatedNetwork, victims: Victims) -> None:
         raise RuntimeError("the lever came off")
 
-    monkeypatch.setattr(SimulatedNetwork, "cut", cut)
-    monkeypatch.setattr(SimulatedNetwork, "reset", breaks)
-    faults = [Fault("blackhole", after_s=1, for_s=60), Fault("reset", after_s=2)]
+    monkeypatch.setattr(SimulatedNetwork, "hole", hole)
+    monkeypatch.setattr(SimulatedNetwork, "rst", breaks)
+    faults = [Fault("hole", after_s=1, for_s=60), Fault("rst", after_s=2)]
     judgement, _ = play(Manager, tmp_path, Scenario(faults=faults))
     assert judgement.outcome is Outcome.UNKNOWN
     assert "the lever came off" in judgement.reason
-    assert healed == ["cut"]
+    assert healed == ["hole"]
 
 
 def test_a_run_that_is_out_of_hand_ends_at_a_bound(
@@ -149,7 +153,7 @@ def test_a_run_that_is_out_of_hand_ends_at_a_bound(
 def test_a_slow_source_speeds_up_as_soon_as_the_faults_are_over(tmp_path: Path) -> None:
     """Recovery must not wait for a source that was told to spare the history during the fault."""
     scenario = Scenario(
-        faults=[Fault("outage", after_s=5, for_s=300)],
+        faults=[Fault("refuse", after_s=5, for_s=300)],
         workload=Broadcast(sends_every_s=None, period_s=0.5, fault_period_s=200),
     )
     judgement, history = play(Manager, tmp_path, scenario)

@@ -24,7 +24,7 @@ from harness.workloads import BadWorkload, Broadcast
         (lambda: call(1, "frobnicate", topic="a"), BadCall, "unknown call 'frobnicate'; known"),
         (lambda: call(1, "leave"), BadCall, "says nothing; it must say: topic"),
         (lambda: call(math.inf, "leave", topic="a"), BadCall, "at_s=inf is no moment"),
-        (lambda: Fault("reset", after_s=math.nan), BadFault, "after_s=nan is no moment"),
+        (lambda: Fault("rst", after_s=math.nan), BadFault, "after_s=nan is no moment"),
         (
             lambda: Scenario(calls=[call(1, "leave", process="client-9", topic="room")]),
             BadScenario,
@@ -35,20 +35,20 @@ from harness.workloads import BadWorkload, Broadcast
         (
             lambda: Scenario(
                 faults=[
-                    Fault("outage", after_s=3, for_s=10),
-                    Fault("outage", after_s=5, for_s=40),
+                    Fault("refuse", after_s=3, for_s=10),
+                    Fault("refuse", after_s=5, for_s=40),
                 ]
             ),
             BadFault,
-            "begins before the 'outage' in front of it is over",
+            "begins before the 'refuse' in front of it is over",
         ),
         (
-            lambda: Scenario(faults=[Fault("reset", after_s=3), Fault("reset", after_s=3)]),
+            lambda: Scenario(faults=[Fault("rst", after_s=3), Fault("rst", after_s=3)]),
             BadFault,
             "make them one",
         ),
         (
-            lambda: Scenario(faults=[Fault("slow_network", after_s=3, for_s=1, latency_s="x")]),
+            lambda: Scenario(faults=[Fault("slow", after_s=3, for_s=1, latency_s="x")]),
             BadFault,
             "latency_s='x' is not a number",
         ),
@@ -67,10 +67,10 @@ def test_what_could_not_be_told_is_refused(
 
 
 def test_faults_of_different_names_may_overlap() -> None:
-    faults = [Fault("outage", after_s=3, for_s=10), Fault("late_joins", after_s=5, for_s=40)]
+    faults = [Fault("refuse", after_s=3, for_s=10), Fault("late_joins", after_s=5, for_s=40)]
     assert Scenario(faults=faults).calm_s == 45
 
 
 def test_a_story_lasts_until_it_has_settled() -> None:
-    story = Scenario(faults=[Fault("outage", after_s=3, for_s=20)], recovery_within_s=31)
+    story = Scenario(faults=[Fault("refuse", after_s=3, for_s=20)], recovery_within_s=31)
     assert story.duration_s == 60

@@ -12,6 +12,7 @@ from harness.checkers.delivery import delivery
 from harness.checkers.fault_felt import fault_felt
 from harness.checkers.recovery import recovery
 from harness.checkers.resubscription import resubscription
+from harness.checkers.signs import SIGNS
 from harness.checkers.steady_state import steady_state
 from harness.checkers.storm import storm
 from harness.checkers.tokens import tokens
@@ -19,7 +20,7 @@ from harness.checkers.truth import truth
 from harness.history import History
 from harness.verdict import Judgement
 
-__all__ = ["CHECKERS", "Checker", "check_safe", "judge"]
+__all__ = ["CHECKERS", "SIGNS", "Checker", "check_safe", "judge"]
 
 CHECKERS: Mapping[str, Checker] = MappingProxyType(
     {

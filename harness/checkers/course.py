@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.history import History, Op
@@ -35,6 +35,10 @@ class Struck:
     fault: str
     start_s: float
     heal_s: float | None
+    felt_by: tuple[str, ...] = ()
+    """The signs, of `SIGNS`, that would show it; none: any of them."""
+    hits: int = 0
+    """How much the server counted that it struck."""
 
 
 def course(history: History) -> Course:
@@ -54,17 +58,35 @@ def course(history: History) -> Course:
 def struck(history: History) -> list[Struck]:
     """Every fault that the nemesis started, in order, each with the heal that belongs to it."""
     found: list[Struck] = []
-    open_faults: list[tuple[Mapping[str, Any], int]] = []
-    for op in history.where("start", process="nemesis", type="invoke"):
-        open_faults.append((op.value, len(found)))
-        found.append(Struck(str(op.value.get("fault")), op.time_s, None))
-    for op in history.where("heal", process="nemesis", type="info"):
-        for value, index in open_faults:
-            if value == op.value and found[index].start_s <= op.time_s:
-                found[index] = Struck(found[index].fault, found[index].start_s, op.time_s)
-                open_faults.remove((value, index))
-                break
+    # By the id of its call, and by what it is.
+    started: dict[object, int] = {}
+    lasting: list[tuple[Mapping[str, Any], int]] = []
+    for op in history.ops:
+        if op.process != "nemesis":
+            continue
+        if (op.f, op.type) == ("start", "invoke"):
+            started[op.id] = len(found)
+            lasting.append((_what(op), len(found)))
+            felt_by = tuple(op.value.get("felt_by", ()))
+            found.append(Struck(str(op.value.get("fault")), op.time_s, None, felt_by))
+        elif (op.f, op.type) == ("start", "info") and op.id in started:
+            _count(found, started[op.id], op)
+        elif (op.f, op.type) == ("heal", "info"):
+            for one in lasting:
+                if one[0] == _what(op):
+                    lasting.remove(one)
+                    found[one[1]] = replace(found[one[1]], heal_s=op.time_s)
+                    _count(found, one[1], op)
+                    break
     return found
+
+
+def _what(op: Op) -> Mapping[str, Any]:
+    return {key: value for key, value in op.value.items() if key not in ("felt_by", "hits")}
+
+
+def _count(found: list[Struck], index: int, op: Op) -> None:
+    found[index] = replace(found[index], hits=int(op.value.get("hits", 0)))
 
 
 def _calm_s(acts: list[Op]) -> float:

@@ -1,23 +1,39 @@
 """What goes wrong, when, and how it is healed.
 
-A `Fault` is data: a name, when it starts, how long it lasts, and its parameters. A world lends the
-nemesis two sets of levers, `Network` and `Server`; `FAULTS` says how each name pulls them.
+A `Fault` is data: a name, when it starts, how long it lasts, and its parameters. `FAULTS` says what
+each name means and how it strikes; a world lends the levers that it pulls; the `Nemesis` is the one
+place that strikes.
 """
 
 from harness.nemesis.fault import BadFault, Fault
-from harness.nemesis.levers import CannotExpress, Heal, Levers, Network, Server
-from harness.nemesis.registry import FAULTS, check_fault, check_schedule, strike
+from harness.nemesis.kind import CATEGORIES, Category, FaultKind, Strike
+from harness.nemesis.levers import CannotExpress, Held, Lever, Levers, Network, Server, Stream
+from harness.nemesis.nemesis import Nemesis
+from harness.nemesis.parameters import Parameter
+from harness.nemesis.registry import FAULTS, check_fault, check_schedule, kind_of, misfit
+from harness.nemesis.victims import Victims, cohorts
 
 __all__ = [
+    "CATEGORIES",
     "FAULTS",
     "BadFault",
     "CannotExpress",
+    "Category",
     "Fault",
-    "Heal",
+    "FaultKind",
+    "Held",
+    "Lever",
     "Levers",
+    "Nemesis",
     "Network",
+    "Parameter",
     "Server",
+    "Stream",
+    "Strike",
+    "Victims",
     "check_fault",
     "check_schedule",
-    "strike",
+    "cohorts",
+    "kind_of",
+    "misfit",
 ]

@@ -1,13 +1,19 @@
-"""What the nemesis can pull in one run: the network's levers and the server's."""
+"""What the nemesis can pull in one run: the network's levers, the server's, and the clock's."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-Heal = Callable[[], Awaitable[None]]
-"""Takes a fault back."""
+from harness.nemesis.victims import Victims
+
+Stream = Literal["upstream", "downstream"]
+"""Toxiproxy's words: upstream is from the clients to the server."""
+
+Held = AbstractAsyncContextManager[object]
+"""A lever that is pulled as the block begins and taken back as it ends, however that comes."""
 
 
 class CannotExpress(Exception):
@@ -15,25 +21,50 @@ class CannotExpress(Exception):
 
 
 class Network(Protocol):
-    """What can go wrong between the clients and the server.
+    """What can go wrong between the clients and the server, for all of them or for `victims`.
 
     Each lever may raise `CannotExpress` in a world that lacks the means.
     """
 
-    async def cut(self) -> Heal:
-        """Nothing passes in either direction, connects included; nobody is told."""
+    def toxic(
+        self, victims: Victims, stream: Stream, type: str, attributes: Mapping[str, int]
+    ) -> Held:
+        """A toxic of `harness.toxics`, on live and new connections."""
 
-    async def refuse(self) -> Heal:
+    def hole(self, victims: Victims, *, up: bool, down: bool) -> Held:
+        """Nothing passes in the directions named; nobody is told."""
+
+    def refuse(self, victims: Victims) -> Held:
         """Live connections end and new ones are refused."""
 
-    async def reset(self) -> None:
+    def dns_failure(self, victims: Victims) -> Held:
+        """The server's name does not resolve; live connections go on."""
+
+    def stall_connects(self, victims: Victims) -> Held:
+        """New TCP connects get no answer; live connections go on."""
+
+    async def rst(self, victims: Victims) -> None:
         """Every live connection is reset once; new ones work."""
 
-    async def silence_live(self) -> None:
+    async def fin(self, victims: Victims) -> None:
+        """Every live connection ends once with a FIN and no close frame; new ones work."""
+
+    async def dead_flow(self, victims: Victims) -> None:
         """Live connections are silent for good and nobody is told; new ones work."""
 
-    async def slow(self, latency_s: float, jitter_s: float, bytes_per_s: float | None) -> Heal:
-        """What the server sends arrives late, and no faster than `bytes_per_s` a connection."""
+
+class Lever(Protocol):
+    """A lever of the server that was pulled."""
+
+    @property
+    def hits(self) -> int:
+        """How many frames, requests, connections or channels it has struck so far."""
+
+    def heal(self) -> None:
+        """Take it back; does nothing when it happened once or is healed already."""
+
+    async def settled(self) -> None:
+        """Wait for what takes time: the batches of a drain, the end or return of the server."""
 
 
 class Server(Protocol):
@@ -59,26 +90,8 @@ class Server(Protocol):
     async def stop(self) -> None:
         """Vanish: no listener, connections gone without a close frame, joins forgotten."""
 
-    async def drain(self, batch: int, gap_s: float, code: int = 1012) -> None:
-        """Close the live connections in batches; new ones are accepted."""
-
-    async def close_connections(self, code: int) -> None:
-        """Close every live connection with a close code."""
-
-    def mute_live(self) -> None:
-        """Live connections never hear a Phoenix frame again; WebSocket pings are answered."""
-
-    def freeze_live(self) -> None:
-        """Live connections are neither read nor written for good, not even pings; new ones work."""
-
-    def answer_joins_late(self, delay_s: float, count: int | None) -> None:
-        """Answer the next `count` joins (None: all) after `delay_s`; 0 seconds ends it."""
-
-    def refuse_upgrades(self, status: int | None, retry_after_s: int | None = None) -> None:
-        """Refuse WebSocket upgrades with an HTTP status; None ends it."""
-
-    def accept_then_close(self, code: int | None) -> None:
-        """Complete each handshake, then close at once with `code`; None ends it."""
+    def pull(self, name: str, /, **parameters: Any) -> Lever:
+        """Pull one of its levers by name. Raises a `ValueError` that says what is wrong."""
 
     def publish(self, topic: str, event: str, payload: dict[str, Any]) -> int:
         """Broadcast as a REST call would; returns how many channels it went to."""

@@ -1,77 +1,78 @@
-"""Every fault by its name, and the one place that strikes."""
+"""Every fault by its name, and what keeps one from being scheduled."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, get_args, get_type_hints
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
-from harness.nemesis import network, server
 from harness.nemesis.fault import BadFault, Fault
-from harness.nemesis.levers import Heal, Levers
+from harness.nemesis.kind import CATEGORIES, FaultKind
+from harness.nemesis.network import NETWORK
+from harness.nemesis.parameters import checked
+from harness.nemesis.server import SERVER
+from harness.nemesis.victims import victims
 
-Injector = Callable[..., Awaitable[Heal | None]]
-
-FAULTS: Mapping[str, Injector] = {
-    "blackhole": network.blackhole,
-    "outage": network.outage,
-    "reset": network.reset,
-    "half_open": network.half_open,
-    "slow_network": network.slow_network,
-    "mute_app": server.mute_app,
-    "restart": server.restart,
-    "drain": server.drain,
-    "close": server.close,
-    "late_joins": server.late_joins,
-    "refused_upgrades": server.refused_upgrades,
-    "accept_then_close": server.accept_then_close,
-}
+FAULTS: Mapping[str, FaultKind] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in sorted((*NETWORK, *SERVER), key=lambda one: CATEGORIES.index(one.category))
+    }
+)
+"""Every fault there is, in the order in which they are listed everywhere."""
 
 
-def check_fault(fault: Fault) -> None:
-    """Refuse a fault that could not strike, before anything runs. Raises `BadFault`."""
-    injector = FAULTS.get(fault.name)
-    if injector is None:
-        raise BadFault(f"unknown fault {fault.name!r}; known: {', '.join(sorted(FAULTS))}")
-    hints = get_type_hints(injector)
-    lasts = hints.pop("return") is not type(None)
-    del hints["levers"]
-    for name, value in fault.parameters.items():
-        _check_parameter(fault, name, value, hints)
+def kind_of(name: str) -> FaultKind:
+    """The fault of that name. Raises `BadFault` that lists the known ones."""
+    kind = FAULTS.get(name)
+    if kind is None:
+        raise BadFault(f"unknown fault {name!r}; known: {', '.join(sorted(FAULTS))}")
+    return kind
+
+
+def values_of(fault: Fault) -> dict[str, Any]:
+    """Every parameter of a fault with its value, defaults included. Raises `BadFault`."""
+    kind = kind_of(fault.name)
+    values = checked(fault.name, kind.parameters, fault.parameters)
+    if complaint := kind.rule(values):
+        raise BadFault(f"fault {fault.name!r}: {complaint}")
+    return values
+
+
+def check_fault(fault: Fault, clients: Sequence[str] | None = None) -> None:
+    """Refuse a fault that could not strike, before anything runs. Raises `BadFault`.
+
+    `clients` are those of the story, where they are known.
+    """
+    values_of(fault)
+    lasts = kind_of(fault.name).lasts
     if lasts and fault.for_s is None:
         raise BadFault(f"fault {fault.name!r} lasts: say for how long, as for_s=20")
     if not lasts and fault.for_s is not None:
         raise BadFault(f"fault {fault.name!r} happens once and is never healed: leave for_s out")
+    if clients is not None:
+        victims(fault, clients, seed=0)
 
 
-def check_schedule(faults: Iterable[Fault]) -> None:
+def check_schedule(faults: Iterable[Fault], clients: Sequence[str] | None = None) -> None:
     """Refuse faults that cannot strike, alone or together. Raises `BadFault`.
 
-    Two of one name must not overlap: the first heal would take back both.
+    Two of one name must not overlap, unless their kind says that they may: the first heal would
+    take back both.
     """
     ends_s: dict[str, float] = {}
     for fault in sorted(faults, key=lambda one: one.after_s):
-        check_fault(fault)
-        if fault.after_s <= ends_s.get(fault.name, -1.0):
+        check_fault(fault, clients)
+        if fault.after_s <= ends_s.get(fault.name, -1.0) and kind_of(fault.name).alone:
             raise BadFault(
                 f"{fault!r} begins before the {fault.name!r} in front of it is over; make them one"
             )
-        ends_s[fault.name] = fault.ends_s
+        ends_s[fault.name] = max(fault.ends_s, ends_s.get(fault.name, 0.0))
 
 
-async def strike(fault: Fault, levers: Levers) -> Heal | None:
-    """Make the fault happen; returns how to take it back, if it can be. Raises `CannotExpress`."""
-    return await FAULTS[fault.name](levers, **fault.parameters)
-
-
-def _check_parameter(fault: Fault, name: str, value: Any, hints: Mapping[str, Any]) -> None:
-    if name not in hints:
-        has = ", ".join(hints) or "none"
-        raise BadFault(f"fault {fault.name!r} has no parameter {name!r}; it has: {has}")
-    kinds = get_args(hints[name]) or (hints[name],)
-    if value is None and type(None) in kinds:
-        return
-    wanted = "a whole number" if int in kinds else "a number"
-    numbers = int if int in kinds else int | float
-    if not isinstance(value, numbers) or isinstance(value, bool) or not 0 <= value < math.inf:
-        raise BadFault(f"fault {fault.name!r}: {name}={value!r} is not {wanted} from 0 on")
+def misfit(faults: Iterable[Fault], world: str) -> str | None:
+    """Why a world cannot express these faults, or None if it can."""
+    for fault in faults:
+        if reason := kind_of(fault.name).elsewhere.get(world):
+            return f"{fault.name!r} makes no sense in {world}: {reason}"
+    return None

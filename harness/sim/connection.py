@@ -35,6 +35,8 @@ class Connection:
     ) -> None:
         up, down = ways
         self.number = number
+        self.host = ""
+        """The name by which its client dialled."""
         self._server = server
         self._on_gone = on_gone
         self._up = Pipe(loop, trace, number, True, up, down, patience_s)
@@ -67,6 +69,11 @@ class Connection:
     def silence(self) -> None:
         """Nothing passes any more, for good, and neither end is told."""
         self._up.silent = self._down.silent = True
+
+    def finish(self) -> None:
+        """A FIN reaches both ends, unless the connection is silent."""
+        if not self._up.silent:
+            self._up.end()
 
     def reset(self) -> None:
         """An RST reaches both ends, unless the connection is silent."""

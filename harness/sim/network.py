@@ -7,7 +7,7 @@ import errno
 import socket
 from collections.abc import Callable
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, get_args
 
 from harness.entropy import substream
@@ -29,6 +29,10 @@ EPHEMERAL_PORT_MIN = 32768
 LISTENING_PORT_MIN = 20000
 
 
+Hosts = tuple[str, ...] | None
+"""The names of the server that a fault is for; None: all, those included that nobody used yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Placed:
     """A toxic and which connections it is for."""
@@ -36,13 +40,30 @@ class _Placed:
     toxic: Toxic
     stream: Stream
     toxicity: float
+    hosts: Hosts
+
+
+@dataclass(slots=True)
+class _Road:
+    """The way to the server under one of its names, and what is wrong with it."""
+
+    up: Way
+    down: Way
+    refuses: bool = False
+    swallows_syn: bool = False
+    dns_fails: bool = False
+
+    def again(self) -> _Road:
+        """Another name, in the same condition."""
+        return replace(self, up=replace(self.up), down=replace(self.down))
 
 
 class SimNetwork:
     """One server's network, as all its clients see it; every name resolves, to the same machine.
 
     Each verb may be used at any virtual time, from inside the program or between two runs of the
-    loop. A fault holds for live and new connections unless its verb says otherwise.
+    loop. A fault holds for live and new connections unless its verb says otherwise. With `hosts`
+    it is for those only who dialled the server by one of these names.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, trace: Trace, seed: int) -> None:
@@ -50,16 +71,12 @@ class SimNetwork:
         self._trace = trace
         self._seed = seed
         rng = substream(seed, "sim/network")
-        self._up = Way(rng)
-        self._down = Way(rng)
+        self._roads: dict[str | None, _Road] = {None: _Road(Way(rng), Way(rng))}
         self._listening: dict[int, SimServer] = {}
         # By number, in the order of their making.
         self._live: dict[int, Connection] = {}
         self._made = 0
         self._toxics: dict[str, _Placed] = {}
-        self._refuses = False
-        self._swallows_syn = False
-        self._dns_fails = False
         self.tcp_user_timeout_s = 120.0
         """How long data may go unacknowledged before its sender gives up with ETIMEDOUT."""
         self.on_dial: Callable[[str], None] | None = None
@@ -71,64 +88,81 @@ class SimNetwork:
     @property
     def up(self) -> Link:
         """Conditions from the clients to the server; assign a new `Link` to change them."""
-        return self._up.link
+        return self._roads[None].up.link
 
     @up.setter
     def up(self, link: Link) -> None:
-        self._up.link = link
+        for road in self._roads.values():
+            road.up.link = link
 
     @property
     def down(self) -> Link:
         """Conditions from the server to the clients; assign a new `Link` to change them."""
-        return self._down.link
+        return self._roads[None].down.link
 
     @down.setter
     def down(self, link: Link) -> None:
-        self._down.link = link
+        for road in self._roads.values():
+            road.down.link = link
 
     # Faults.
 
-    def cut(self, up: bool = True, down: bool = True) -> None:
+    def cut(self, up: bool = True, down: bool = True, hosts: Hosts = None) -> None:
         """Packets vanish in the directions named; connects get no answer, whichever it is.
 
         Who has unacknowledged data for `tcp_user_timeout_s` gives up with ETIMEDOUT.
         """
-        self._up.cut = self._up.cut or up
-        self._down.cut = self._down.cut or down
+        for road in self._roads_to(hosts):
+            road.up.cut = road.up.cut or up
+            road.down.cut = road.down.cut or down
 
-    def heal(self) -> None:
+    def heal(self, hosts: Hosts = None) -> None:
         """End every cut. A connection that lost something is reset; the others live on."""
-        self._up.cut = self._down.cut = False
-        for connection in list(self._live.values()):
+        for road in self._roads_to(hosts):
+            road.up.cut = road.down.cut = False
+        for connection in self._connections_to(hosts):
             connection.heal()
 
-    def half_open(self) -> None:
+    def half_open(self, hosts: Hosts = None) -> None:
         """Connections alive now carry nothing any more, for good; new ones work.
 
         Neither end is told; one that writes gives up after `tcp_user_timeout_s`.
         """
-        for connection in self._live.values():
+        for connection in self._connections_to(hosts):
             connection.silence()
 
-    def reset_all(self) -> None:
+    def reset_all(self, hosts: Hosts = None) -> None:
         """An RST reaches both ends of every live connection that is not half-open."""
-        for connection in list(self._live.values()):
+        for connection in self._connections_to(hosts):
             connection.reset()
 
-    def refuse(self, on: bool) -> None:
+    def finish_all(self, hosts: Hosts = None) -> None:
+        """A FIN reaches both ends of every live connection that is not half-open."""
+        for connection in self._connections_to(hosts):
+            connection.finish()
+
+    def refuse(self, on: bool, hosts: Hosts = None) -> None:
         """New connects are refused; live connections go on."""
-        self._refuses = on
+        for road in self._roads_to(hosts):
+            road.refuses = on
 
-    def swallow_syn(self, on: bool) -> None:
+    def swallow_syn(self, on: bool, hosts: Hosts = None) -> None:
         """New connects get no answer; live connections go on."""
-        self._swallows_syn = on
+        for road in self._roads_to(hosts):
+            road.swallows_syn = on
 
-    def dns_fails(self, on: bool) -> None:
+    def dns_fails(self, on: bool, hosts: Hosts = None) -> None:
         """Names do not resolve; live connections go on."""
-        self._dns_fails = on
+        for road in self._roads_to(hosts):
+            road.dns_fails = on
 
     def add_toxic(
-        self, name: str, toxic: Toxic, stream: Stream = "downstream", toxicity: float = 1.0
+        self,
+        name: str,
+        toxic: Toxic,
+        stream: Stream = "downstream",
+        toxicity: float = 1.0,
+        hosts: Hosts = None,
     ) -> None:
         """Put a toxic on live and new connections; `toxicity` is the share of them that it hits.
 
@@ -140,8 +174,8 @@ class SimNetwork:
             raise ValueError(f"stream is {stream!r}; say upstream or downstream")
         if not 0 <= toxicity <= 1:
             raise ValueError(f"toxicity is {toxicity!r}; say a number from 0 to 1")
-        placed = self._toxics[name] = _Placed(toxic, stream, toxicity)
-        for connection in list(self._live.values()):
+        placed = self._toxics[name] = _Placed(toxic, stream, toxicity, hosts)
+        for connection in self._connections_to(hosts):
             self._poison(connection, name, placed)
 
     def remove_toxic(self, name: str) -> None:
@@ -150,14 +184,14 @@ class SimNetwork:
         if placed is None:
             names = ", ".join(self._toxics) or "none"
             raise ValueError(f"there is no toxic named {name!r}; there are: {names}")
-        for connection in list(self._live.values()):
+        for connection in self._connections_to(placed.hosts):
             connection.pipe(placed.stream).remove_toxic(name)
 
     # For the loop.
 
     async def resolve(self, host: str | None) -> str:
         """A name stands for itself, as its own address. Raises `socket.gaierror`."""
-        if self._dns_fails:
+        if self._road(host).dns_fails:
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         return host or "127.0.0.1"
 
@@ -189,28 +223,41 @@ class SimNetwork:
         except OSError:
             self._tell("lost")
             raise
-        await self._send_syn()
-        await asyncio.sleep(self._up.delay_s())
+        road = self._road(name)
+        await self._send_syn(road)
+        await asyncio.sleep(road.up.delay_s())
         server = self._listening.get(port)
-        accepted = server is not None and server.is_serving() and not self._refuses
+        accepted = server is not None and server.is_serving() and not road.refuses
         self._tell("accepted" if accepted else "refused")
-        await asyncio.sleep(self._down.delay_s())
+        await asyncio.sleep(road.down.delay_s())
         if server is None or not accepted:
             raise ConnectionRefusedError(
                 errno.ECONNREFUSED, f"Connect call failed ({name!r}, {port})"
             )
-        connection = self._make_connection(server)
+        connection = self._make_connection(server, name)
         protocol = factory()
         connection.client.attach(protocol)
         return connection.client, protocol
 
     # Inside.
 
-    async def _send_syn(self) -> None:
+    def _road(self, host: str | None) -> _Road:
+        """The way to this name; a new name is in the condition that all are in."""
+        if host not in self._roads:
+            self._roads[host] = self._roads[None].again()
+        return self._roads[host]
+
+    def _roads_to(self, hosts: Hosts) -> list[_Road]:
+        return list(self._roads.values()) if hosts is None else [self._road(one) for one in hosts]
+
+    def _connections_to(self, hosts: Hosts) -> list[Connection]:
+        return [one for one in self._live.values() if hosts is None or one.host in hosts]
+
+    async def _send_syn(self, road: _Road) -> None:
         """Return once a SYN passes and can be answered; it is sent again after 1, 2, 4 s, …"""
         told = False
         for retry in range(SYN_RETRIES_MAX + 1):
-            if not (self._up.cut or self._down.cut or self._swallows_syn):
+            if not (road.up.cut or road.down.cut or road.swallows_syn):
                 return
             if not told:
                 self._tell("lost")
@@ -218,21 +265,24 @@ class SimNetwork:
             await asyncio.sleep(2.0**retry)
         raise TimeoutError(errno.ETIMEDOUT, "Connect call failed: connection timed out")
 
-    def _make_connection(self, server: SimServer) -> Connection:
+    def _make_connection(self, server: SimServer, host: str) -> Connection:
         number = self._made = self._made + 1
         ports = 65536 - EPHEMERAL_PORT_MIN
+        road = self._road(host)
         connection = self._live[number] = Connection(
             self._loop,
             self._trace,
             number,
-            (self._up, self._down),
+            (road.up, road.down),
             lambda: self.tcp_user_timeout_s,
             ("127.0.0.1", EPHEMERAL_PORT_MIN + number % ports),
             server,
             lambda gone: self._live.__delitem__(gone.number),
         )
+        connection.host = host
         for name, placed in self._toxics.items():
-            self._poison(connection, name, placed)
+            if placed.hosts is None or host in placed.hosts:
+                self._poison(connection, name, placed)
         return connection
 
     def _poison(self, connection: Connection, name: str, placed: _Placed) -> None:

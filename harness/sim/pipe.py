@@ -140,6 +140,10 @@ class Pipe:
         """The cut is over: what arrived without an acknowledgement gets one."""
         self._stop_giving_up()
 
+    def end(self) -> None:
+        """Somebody in between closes the connection, to both ends."""
+        self._sever(Packet.FIN)
+
     def close(self) -> None:
         """Both ends are gone."""
         self._stop_giving_up()

@@ -10,9 +10,19 @@ from harness.toxics.reset_peer import ResetPeer
 from harness.toxics.slicer import Slicer
 from harness.toxics.slow_close import SlowClose
 from harness.toxics.timeout import Timeout
-from harness.toxics.toxic import CHUNK_BYTES_MAX, BadToxic, Item, Signal, Stage, Timed, Toxic
+from harness.toxics.toxic import (
+    ATTRIBUTE_MAX,
+    CHUNK_BYTES_MAX,
+    BadToxic,
+    Item,
+    Signal,
+    Stage,
+    Timed,
+    Toxic,
+)
 
 __all__ = [
+    "ATTRIBUTE_MAX",
     "CHUNK_BYTES_MAX",
     "TOXICS",
     "BadToxic",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from harness.entropy import substream
-from harness.nemesis import Heal, Levers
+from harness.nemesis import Levers, Stream, Victims
 from harness.sim import SimLoop, SimNetwork, run
-from harness.toxics import Bandwidth, Latency
-from harness.worlds.world import Env, Narrator, ServerMaker, Story
+from harness.toxics import make_toxic
+from harness.worlds.ways import Ways
+from harness.worlds.world import Cohorts, Env, Narrator, ServerMaker, Story
 
 T = TypeVar("T")
 
@@ -34,18 +37,20 @@ class SimWorld:
         """Nothing but our own code."""
         return {}
 
-    def play(self, story: Story[T], seed: int, narrate: Narrator) -> T:
+    def play(self, story: Story[T], seed: int, narrate: Narrator, cohorts: Cohorts = ()) -> T:
         """Run a story in virtual time. Raises `SimDeadlock` for one that hangs."""
 
         async def main(loop: SimLoop) -> T:
-            return await self._main(loop, story, seed, narrate)
+            return await self._main(loop, story, seed, narrate, Ways(HOST, cohorts))
 
         return run(main, seed=seed, limit_s=STORY_LIMIT_S)
 
     def close(self) -> None:
         """Nothing outlives a story."""
 
-    async def _main(self, loop: SimLoop, story: Story[T], seed: int, narrate: Narrator) -> T:
+    async def _main(
+        self, loop: SimLoop, story: Story[T], seed: int, narrate: Narrator, ways: Ways
+    ) -> T:
         began_s = loop.time()
         server = self._make_server(
             lambda f, value: narrate("server", f, value), time.time, substream(seed, "server")
@@ -54,9 +59,9 @@ class SimWorld:
         await server.start(HOST, PORT)
 
         def url(name: str) -> str:
-            return f"ws://{HOST}:{PORT}/realtime/v1?apikey={server.key(name)}"
+            return f"ws://{ways.name(name)}:{PORT}/realtime/v1?apikey={server.key(name)}"
 
-        levers = Levers(SimulatedNetwork(loop.net), server)
+        levers = Levers(SimulatedNetwork(loop.net, ways), server)
         try:
             return await story(Env(levers, url, lambda: loop.time() - began_s, seed))
         finally:
@@ -66,47 +71,73 @@ class SimWorld:
 class SimulatedNetwork:
     """The network levers, by the verbs of the simulated network."""
 
-    def __init__(self, net: SimNetwork) -> None:
+    def __init__(self, net: SimNetwork, ways: Ways) -> None:
         self._net = net
+        self._ways = ways
+        self._numbers = itertools.count(1)
 
-    async def cut(self) -> Heal:
-        """Packets vanish both ways."""
-        self._net.cut()
-        return _healing(self._net.heal)
+    @asynccontextmanager
+    async def toxic(
+        self, victims: Victims, stream: Stream, type: str, attributes: Mapping[str, int]
+    ) -> AsyncIterator[None]:
+        """The same toxics that the embedded Toxiproxy runs."""
+        name = f"{type}-{next(self._numbers)}"
+        toxic = make_toxic(type, attributes)
+        self._net.add_toxic(name, toxic, stream, hosts=self._ways.names(victims))
+        try:
+            yield
+        finally:
+            self._net.remove_toxic(name)
 
-    async def refuse(self) -> Heal:
+    @asynccontextmanager
+    async def hole(self, victims: Victims, *, up: bool, down: bool) -> AsyncIterator[None]:
+        """Packets vanish."""
+        hosts = self._ways.names(victims)
+        self._net.cut(up, down, hosts)
+        try:
+            yield
+        finally:
+            self._net.heal(hosts)
+
+    @asynccontextmanager
+    async def refuse(self, victims: Victims) -> AsyncIterator[None]:
         """Live connections are reset, connects refused."""
-        self._net.refuse(True)
-        self._net.reset_all()
-        return _healing(lambda: self._net.refuse(False))
+        hosts = self._ways.names(victims)
+        self._net.refuse(True, hosts)
+        self._net.reset_all(hosts)
+        try:
+            yield
+        finally:
+            self._net.refuse(False, hosts)
 
-    async def reset(self) -> None:
+    @asynccontextmanager
+    async def dns_failure(self, victims: Victims) -> AsyncIterator[None]:
+        """No address for the name."""
+        hosts = self._ways.names(victims)
+        self._net.dns_fails(True, hosts)
+        try:
+            yield
+        finally:
+            self._net.dns_fails(False, hosts)
+
+    @asynccontextmanager
+    async def stall_connects(self, victims: Victims) -> AsyncIterator[None]:
+        """The first packet of a connect is lost, and every one sent again."""
+        hosts = self._ways.names(victims)
+        self._net.swallow_syn(True, hosts)
+        try:
+            yield
+        finally:
+            self._net.swallow_syn(False, hosts)
+
+    async def rst(self, victims: Victims) -> None:
         """An RST to both ends of every connection."""
-        self._net.reset_all()
+        self._net.reset_all(self._ways.names(victims))
 
-    async def silence_live(self) -> None:
+    async def fin(self, victims: Victims) -> None:
+        """A FIN to both ends of every connection."""
+        self._net.finish_all(self._ways.names(victims))
+
+    async def dead_flow(self, victims: Victims) -> None:
         """A dead flow for every live connection."""
-        self._net.half_open()
-
-    async def slow(self, latency_s: float, jitter_s: float, bytes_per_s: float | None) -> Heal:
-        """The same toxics that the embedded Toxiproxy runs, on the way down."""
-        toxics: dict[str, Any] = {
-            "slow_latency": Latency(latency=round(latency_s * 1000), jitter=round(jitter_s * 1000))
-        }
-        if bytes_per_s is not None:
-            toxics["slow_bandwidth"] = Bandwidth(rate=round(bytes_per_s / 1000))
-        for name, toxic in toxics.items():
-            self._net.add_toxic(name, toxic)
-
-        def heal() -> None:
-            for name in toxics:
-                self._net.remove_toxic(name)
-
-        return _healing(heal)
-
-
-def _healing(verb: Any) -> Heal:
-    async def heal() -> None:
-        verb()
-
-    return heal
+        self._net.half_open(self._ways.names(victims))

@@ -8,23 +8,24 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from harness.entropy import substream
-from harness.nemesis import Heal, Levers, Server
+from harness.nemesis import CannotExpress, Held, Levers, Server, Stream, Victims
 from harness.toxiproxy.choice import Choice, Embedded, Running
 from harness.toxiproxy.client import Toxiproxy
 from harness.toxiproxy.client_errors import ToxiproxyError
 from harness.toxiproxy.client_proxy import Proxy
-from harness.toxiproxy.off_loop import off_loop, within
+from harness.toxiproxy.off_loop import within
 from harness.toxiproxy.opened import Opened, opened
 from harness.worlds.lag import LagWatch
-from harness.worlds.world import Env, Narrator, ServerMaker, Story, WorldFailed
+from harness.worlds.ways import Ways
+from harness.worlds.world import Cohorts, Env, Narrator, ServerMaker, Story, WorldFailed
 
 T = TypeVar("T")
 
@@ -103,11 +104,11 @@ class WireWorld:
             opened = self._open()
         return {"toxiproxy": opened.words if isinstance(opened, Opened) else "unreachable"}
 
-    def play(self, story: Story[T], seed: int, narrate: Narrator) -> T:
+    def play(self, story: Story[T], seed: int, narrate: Narrator, cohorts: Cohorts = ()) -> T:
         """Run a story in real time; several threads may each play one."""
         loop, toxiproxy = self._start()
         playing = asyncio.run_coroutine_threadsafe(
-            self._main(toxiproxy, story, seed, narrate), loop
+            self._main(toxiproxy, story, seed, narrate, cohorts), loop
         )
         self._playing[playing] = None
         try:
@@ -160,25 +161,31 @@ class WireWorld:
         self._stack.callback(stop)
         return loop
 
-    async def _main(self, toxiproxy: Toxiproxy, story: Story[T], seed: int, narrate: Narrator) -> T:
+    async def _main(
+        self,
+        toxiproxy: Toxiproxy,
+        story: Story[T],
+        seed: int,
+        narrate: Narrator,
+        cohorts: Cohorts,
+    ) -> T:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         server = self._make_server(
             lambda f, value: narrate("server", f, value), time.time, substream(seed, "server")
         )
+        ways = Ways(f"squall-{self._token}-{next(self._numbers)}", cohorts)
         await server.start(self._hosts.bind, 0)
         try:
-            async with within(self._lend(toxiproxy, server)) as proxy:
-                base = f"ws://{self._hosts.proxy}:{proxy.listen.rpartition(':')[2]}/realtime/v1"
-                levers = Levers(ToxiproxyNetwork(proxy, server), server)
-                told = await story(
-                    Env(
-                        levers,
-                        lambda client: f"{base}?apikey={server.key(client)}",
-                        lambda: loop.time() - began_s,
-                        seed,
-                    )
-                )
+            async with within(self._lend(toxiproxy, server, ways)) as proxies:
+                levers = Levers(ToxiproxyNetwork(proxies, ways, server), server)
+
+                def url(client: str) -> str:
+                    port = proxies[ways.name(client)].listen.rpartition(":")[2]
+                    key = server.key(client)
+                    return f"ws://{self._hosts.proxy}:{port}/realtime/v1?apikey={key}"
+
+                told = await story(Env(levers, url, lambda: loop.time() - began_s, seed))
                 self._refuse_stalls(began_s)
                 return told
         finally:
@@ -193,74 +200,92 @@ class WireWorld:
             )
 
     @contextmanager
-    def _lend(self, toxiproxy: Toxiproxy, server: Server) -> Iterator[Proxy]:
-        """A proxy of its own for one story."""
-        name = f"squall-{self._token}-{next(self._numbers)}"
+    def _lend(
+        self, toxiproxy: Toxiproxy, server: Server, ways: Ways
+    ) -> Iterator[Mapping[str, Proxy]]:
+        """Proxies of its own for one story, by the names of its ways."""
         upstream = f"{self._hosts.advertise}:{server.port}"
+        listen = f"{self._hosts.listen}:0"
         with ExitStack() as stack:
             try:
-                proxy = stack.enter_context(
-                    toxiproxy.temporary_proxy(name, upstream, f"{self._hosts.listen}:0")
-                )
+                proxies = {
+                    name: stack.enter_context(toxiproxy.temporary_proxy(name, upstream, listen))
+                    for name in ways.all()
+                }
             except ToxiproxyError as error:
                 raise WorldFailed(f"the Toxiproxy would not make a proxy: {error}") from None
-            yield proxy
+            yield proxies
 
 
 class ToxiproxyNetwork:
     """The network levers, by what Toxiproxy can do; `toxiproxy.md` §2."""
 
-    def __init__(self, proxy: Proxy, server: Server) -> None:
-        self._proxy = proxy
+    def __init__(self, proxies: Mapping[str, Proxy], ways: Ways, server: Server) -> None:
+        self._proxies = proxies
+        self._ways = ways
         self._server = server
+        self._numbers = itertools.count(1)
 
-    async def cut(self) -> Heal:
-        """`timeout 0` both ways. Taking it back closes the connections that it starved."""
-        await self._add("cut_up", "timeout", "upstream", {"timeout": 0})
-        await self._add("cut_down", "timeout", "downstream", {"timeout": 0})
-        return self._removing("cut_up", "cut_down")
+    @asynccontextmanager
+    async def toxic(
+        self, victims: Victims, stream: Stream, type: str, attributes: Mapping[str, int]
+    ) -> AsyncIterator[None]:
+        """The toxic itself, on the proxy of each victim."""
+        name = f"{type}-{next(self._numbers)}"
+        async with AsyncExitStack() as stack:
+            for proxy in self._of(victims):
+                await stack.enter_async_context(within(proxy.toxic(type, stream, attributes, name)))
+            yield
 
-    async def refuse(self) -> Heal:
+    @asynccontextmanager
+    async def hole(self, victims: Victims, *, up: bool, down: bool) -> AsyncIterator[None]:
+        """`timeout 0`. Taking it back closes the connections that it starved."""
+        async with AsyncExitStack() as stack:
+            ways: dict[Stream, bool] = {"upstream": up, "downstream": down}
+            for stream in (one for one, vanishes in ways.items() if vanishes):
+                await stack.enter_async_context(
+                    self.toxic(victims, stream, "timeout", {"timeout": 0})
+                )
+            yield
+
+    @asynccontextmanager
+    async def refuse(self, victims: Victims) -> AsyncIterator[None]:
         """A disabled proxy: connections end, connects are refused."""
-        await off_loop(self._proxy.disable)
+        async with AsyncExitStack() as stack:
+            for proxy in self._of(victims):
+                await stack.enter_async_context(within(proxy.down()))
+            yield
 
-        async def heal() -> None:
-            await off_loop(self._proxy.enable)
+    def dns_failure(self, victims: Victims) -> Held:
+        """A proxy is dialled by its address."""
+        raise CannotExpress("clients dial an address, and no name is resolved")
 
-        return heal
+    def stall_connects(self, victims: Victims) -> Held:
+        """A listening socket accepts without asking its program."""
+        raise CannotExpress("the kernel completes a connect before any proxy hears of it")
 
-    async def reset(self) -> None:
+    async def rst(self, victims: Victims) -> None:
         """`reset_peer` both ways, for long enough that the next data meets it."""
-        await self._add("reset_up", "reset_peer", "upstream", {"timeout": 0})
-        await self._add("reset_down", "reset_peer", "downstream", {"timeout": 0})
-        await asyncio.sleep(RESET_LASTS_S)
-        await self._removing("reset_up", "reset_down")()
+        async with AsyncExitStack() as stack:
+            for stream in get_args(Stream):
+                await stack.enter_async_context(
+                    self.toxic(victims, stream, "reset_peer", {"timeout": 0})
+                )
+            await asyncio.sleep(RESET_LASTS_S)
 
-    async def silence_live(self) -> None:
+    async def fin(self, victims: Victims) -> None:
+        """A proxy that is disabled closes what it has; at once it listens again."""
+        async with self.refuse(victims):
+            pass
+
+    async def dead_flow(self, victims: Victims) -> None:
         """No toxic can tell live connections from new ones, so the server freezes them."""
-        self._server.freeze_live()
+        for scope in [{}] if victims is None else [{"client": one} for one in victims]:
+            self._server.pull("freeze_live", **scope)
 
-    async def slow(self, latency_s: float, jitter_s: float, bytes_per_s: float | None) -> Heal:
-        """`latency`, and `bandwidth` where a limit is given, on the way down."""
-        latency = {"latency": round(latency_s * 1000), "jitter": round(jitter_s * 1000)}
-        await self._add("slow_latency", "latency", "downstream", latency)
-        if bytes_per_s is None:
-            return self._removing("slow_latency")
-        rate = {"rate": round(bytes_per_s / 1000)}
-        await self._add("slow_bandwidth", "bandwidth", "downstream", rate)
-        return self._removing("slow_latency", "slow_bandwidth")
-
-    async def _add(self, name: str, type: str, stream: str, attributes: dict[str, Any]) -> None:
-        await off_loop(
-            self._proxy.add_toxic, type=type, stream=stream, attributes=attributes, name=name
-        )
-
-    def _removing(self, *names: str) -> Heal:
-        async def heal() -> None:
-            for name in names:
-                await off_loop(self._proxy.remove_toxic, name)
-
-        return heal
+    def _of(self, victims: Victims) -> list[Proxy]:
+        names = self._ways.names(victims)
+        return [self._proxies[name] for name in (self._ways.all() if names is None else names)]
 
 
 async def _cancel_all() -> None:

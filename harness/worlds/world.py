@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol, TypeVar
@@ -20,6 +20,10 @@ ServerMaker = Callable[[OnTruth, Callable[[], float], Random], Server]
 
 The library imports no server; whoever composes a suite hands one in (`scenarios/conftest.py`).
 """
+
+
+Cohorts = Sequence[tuple[str, ...]]
+"""Clients by name, in groups that every fault of a story treats alike."""
 
 
 class WorldFailed(RuntimeError):
@@ -65,10 +69,11 @@ class World(Protocol):
     def versions(self) -> Mapping[str, str]:
         """What the world brings into a run besides our own code, by name; for its record."""
 
-    def play(self, story: Story[T], seed: int, narrate: Narrator) -> T:
+    def play(self, story: Story[T], seed: int, narrate: Narrator, cohorts: Cohorts = ()) -> T:
         """Run a story from a world in good state, block until it ends, leave nothing behind.
 
-        Raises whatever the story raises, and `WorldFailed`.
+        Each of `cohorts` gets a way to the server of its own, for the network's levers to choose;
+        clients of none share another. Raises whatever the story raises, and `WorldFailed`.
         """
 
     def close(self) -> None:

@@ -152,7 +152,7 @@ def perfect_run(
     story = Story(clients=clients, **header)
     names = [f"client-{number}" for number in range(clients)]
     if fault_s is not None:
-        story.fault("outage", fault_s, heal_s)
+        story.fault("refuse", fault_s, heal_s)
     for conn, client in enumerate(names, 1):
         _first_life(story, client, conn)
         if fault_s is not None:

@@ -124,12 +124,12 @@ def test_a_connection_that_has_ended_may_be_silent() -> None:
 
 def test_a_silence_after_a_fault_proves_nothing() -> None:
     """Packets vanish: the client may speak and nobody hears it."""
-    story = heartbeats(30.0).fault("blackhole", 50.0, 190.0)
+    story = heartbeats(30.0).fault("hole", 50.0, 190.0)
     assert conduct(story.history()).outcome is Outcome.VALID
 
 
 def test_a_silence_before_the_fault_is_the_clients_own() -> None:
-    story = heartbeats().fault("blackhole", 70.0, 190.0)
+    story = heartbeats().fault("hole", 70.0, 190.0)
     assert conduct(story.history()).outcome is Outcome.INVALID
 
 

@@ -74,7 +74,7 @@ def test_the_last_seconds_of_a_run_prove_no_loss() -> None:
 
 def test_a_message_in_the_instant_of_the_calm_is_no_proof_of_recovery() -> None:
     """What comes before the true recovery would else be reproached as lost after it."""
-    story = Story().wants("client-0").joined("client-0", 0.5).fault("mute_app", 10.0).ends(60.0)
+    story = Story().wants("client-0").joined("client-0", 0.5).fault("mute_live", 10.0).ends(60.0)
     for id in range(1, 50):
         story.source(float(id), id)
         if not 10 < id < 40:
@@ -244,7 +244,7 @@ def test_no_spoilt_receipt_after_recovery_goes_unnoticed(
 def test_a_slow_stream_that_was_never_broken_loses_nothing() -> None:
     """TCP keeps order: later messages by the same join prove that the earlier ones came, too."""
     story = Story().wants("client-0").handshake("client-0", 0.1).joins("client-0", 0.2)
-    story.joined("client-0", 0.3).fault("slow_network", 10.0, 20.0)
+    story.joined("client-0", 0.3).fault("slow", 10.0, 20.0)
     for id in range(1, 60):
         story.source(id * 0.5, id)
         if not 24 <= id <= 30:

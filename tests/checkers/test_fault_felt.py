@@ -11,13 +11,13 @@ from tests.checkers.story import Story, perfect_run
 
 def unharmed(heal_s: float | None = 20.0) -> Story:
     """A fault from 10 s on that does nothing; the clients go on for 100 s."""
-    return perfect_run(fault_s=None, end_s=100.0).fault("outage", 10.0, heal_s)
+    return perfect_run(fault_s=None, end_s=100.0).fault("refuse", 10.0, heal_s)
 
 
 def test_a_fault_that_nobody_noticed_has_tested_nothing() -> None:
     verdict = fault_felt(unharmed().history())
     assert verdict.outcome is Outcome.UNKNOWN
-    assert verdict.reason == "no client felt outage at 10.0 s, so the run shows nothing of it"
+    assert verdict.reason == "no client felt refuse at 10.0 s, so the run shows nothing of it"
 
 
 def test_an_outage_that_interrupts_is_felt() -> None:

@@ -32,7 +32,7 @@ def test_a_client_that_recovered_during_the_fault_recovered_early_not_never() ->
 
 
 def test_a_fault_without_heal_is_measured_from_its_start() -> None:
-    story = Story().wants("client-0").joined("client-0", 0.5).fault("half_open", 10.0)
+    story = Story().wants("client-0").joined("client-0", 0.5).fault("dead_flow", 10.0)
     story.source(5.0, 1).received("client-0", 5.1, 1)
     story.source(12.0, 2).source(35.0, 3).received("client-0", 35.1, 3).ends(40.0)
     assert recovery(story.history()).slis["recovery_s"].value == pytest.approx(25.1)
@@ -46,7 +46,7 @@ def test_a_message_from_before_the_calm_is_no_proof_of_recovery() -> None:
 
 def test_a_message_in_the_instant_of_the_calm_is_no_proof_of_recovery() -> None:
     """In virtual time the source and the nemesis act at once, and this one slipped through."""
-    story = Story().wants("client-0").joined("client-0", 0.5).fault("mute_app", 10.0)
+    story = Story().wants("client-0").joined("client-0", 0.5).fault("mute_live", 10.0)
     story.source(5.0, 1).received("client-0", 5.1, 1).source(10.0, 2).received("client-0", 10.1, 2)
     story.source(40.0, 3).received("client-0", 40.1, 3).ends(50.0)
     assert recovery(story.history()).slis["recovery_s"].value == pytest.approx(30.1)

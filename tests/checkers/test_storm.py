@@ -122,7 +122,7 @@ def test_few_clients_are_no_herd() -> None:
 
 def test_the_first_arrival_of_a_herd_is_the_harness_own() -> None:
     """The runner lets the clients in; how densely says nothing of them."""
-    story = Story(clients=100).fault("reset", 20.0)
+    story = Story(clients=100).fault("rst", 20.0)
     for number in range(100):
         story.handshake(f"client-{number}", 1.0, conn=number)
     assert storm(story.history()).outcome is Outcome.VALID

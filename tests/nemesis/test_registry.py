@@ -9,11 +9,14 @@ from harness.scenario import Scenario
 @pytest.mark.parametrize(
     ("fault", "complaint"),
     [
-        (Fault("earthquake", after_s=1), "unknown fault 'earthquake'; known: .*blackhole.*outage"),
-        (Fault("outage", after_s=1), "'outage' lasts: say for how long"),
-        (Fault("reset", after_s=1, for_s=2), "'reset' happens once"),
-        (Fault("drain", after_s=1, speed=3), "has no parameter 'speed'; it has: batch, gap_s"),
-        (Fault("reset", after_s=1, speed=3), "it has: none"),
+        (Fault("earthquake", after_s=1), "unknown fault 'earthquake'; known: .*hole.*refuse"),
+        (Fault("refuse", after_s=1), "'refuse' lasts: say for how long"),
+        (Fault("rst", after_s=1, for_s=2), "'rst' happens once"),
+        (
+            Fault("drain", after_s=1, speed=3),
+            "has no parameter 'speed'; it has: batch, gap_s, code",
+        ),
+        (Fault("tenant_reload", after_s=1, speed=3), "it has: none"),
     ],
 )
 def test_a_fault_that_cannot_strike_is_refused(fault: Fault, complaint: str) -> None:
@@ -26,7 +29,7 @@ def test_a_fault_that_cannot_strike_is_refused(fault: Fault, complaint: str) -> 
 @pytest.mark.parametrize(("after_s", "for_s"), [(-1, None), (0, 0), (0, -3)])
 def test_a_fault_outside_of_time_is_refused(after_s: float, for_s: float | None) -> None:
     with pytest.raises(BadFault, match="say"):
-        Fault("outage", after_s=after_s, for_s=for_s)
+        Fault("refuse", after_s=after_s, for_s=for_s)
 
 
 def test_every_known_fault_can_be_written_down_and_read_aloud() -> None:
