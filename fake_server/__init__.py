@@ -3,10 +3,10 @@
 Here now: connecting in both versions, joining and leaving, heartbeats, broadcasts with `self` and
 `ack` as text and binary, access tokens and their expiry, the idle close, the recorded refusals
 with their delays, Presence, private channels by row policies on messages, Postgres Changes,
-database broadcasts and replay from a database of its own, the limits, plans and changes of a
-tenant, the ends of a server, broadcasts over HTTP, sign-in as GoTrue answers it, long polling, and the levers of
-`registry`, from Python, over HTTP and as a pytest fixture. Not here yet: the REST API of the tables
-(`/rest/v1`).
+database broadcasts and replay from a database of its own, several tenants on one port with their
+limits, plans and changes, the ends of a server, broadcasts over HTTP, sign-in as GoTrue answers it,
+long polling, and the levers of `registry`, from Python, over HTTP and as a pytest fixture. Not here
+yet: the REST API of the tables (`/rest/v1`).
 """
 
 from importlib import import_module

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fake_server.control import Control
 from fake_server.plans import PLANS
-from fake_server.schema import SchemaError, default_schema, load, server_config
+from fake_server.schema import SchemaError, default_schema, load, server_configs
 from fake_server.server import FakeServer
 
 _PORT_BUSY = 3
@@ -70,8 +70,9 @@ async def _run(arguments: argparse.Namespace) -> int:
     except (OSError, SchemaError) as error:
         print(f"fake_server: {error}", file=sys.stderr)
         return _SCHEMA_WRONG
-    server = FakeServer(server_config(schema))
-    server.update_tenant(**PLANS.get(arguments.plan, {}))
+    server = FakeServer(server_configs(schema))
+    for name in server.tenants:
+        server.tenant(name).update_tenant(**PLANS.get(arguments.plan, {}))
     control = Control(server)
     try:
         await _listen(server, control, arguments)
@@ -111,7 +112,15 @@ def _ready(server: FakeServer, control: Control) -> dict[str, object]:
         "url": server.url,
         "apikey": server.apikey,
         "version": _version(),
+        **({"tenants": _tenants(server)} if len(server.tenants) > 1 else {}),
         **({"control": control.url} if control.port else {}),
+    }
+
+
+def _tenants(server: FakeServer) -> dict[str, object]:
+    return {
+        name: {"url": server.tenant(name).url, "apikey": server.tenant(name).apikey}
+        for name in server.tenants
     }
 
 

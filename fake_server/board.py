@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fake_server.registry import Ground, Pull, Spec, Undo, prepared
@@ -51,7 +51,13 @@ class Lever:
     def describe(self) -> dict[str, Any]:
         """What it is, for people; holds no secrets."""
         given = {name: value for name, value in self.parameters.items() if value is not None}
-        return {"id": self.id, "name": self.name, "parameters": given, "hits": self.hits}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "tenant": self._board.tenant,
+            "parameters": given,
+            "hits": self.hits,
+        }
 
     def act(self, ground: Ground) -> None:
         """Do what the lever does."""
@@ -83,13 +89,15 @@ class Lever:
 
 
 class Board:
-    """Every lever of one server."""
+    """Every lever of one tenant."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, tenant: str, numbers: Iterator[int]) -> None:
+        """`numbers` are those of the levers to come, which several boards may share."""
+        self.tenant = tenant
         self._ground = ground
+        self._numbers = numbers
         self._pulled: dict[int, Lever] = {}
         self._swapped: dict[str, Lever] = {}
-        self._pulls = 0
 
     @property
     def pulled(self) -> list[Lever]:
@@ -99,8 +107,7 @@ class Board:
     def pull(self, name: Any, parameters: Mapping[str, Any]) -> Lever:
         """Pull a lever. Raises `BadLever`, naming what is known."""
         spec, pull = prepared(self._ground, name, parameters)
-        self._pulls += 1
-        lever = Lever(self, self._pulls, name, spec, pull)
+        lever = Lever(self, next(self._numbers), name, spec, pull)
         lever.act(self._ground)
         if spec.lasts:
             self._pulled[lever.id] = lever

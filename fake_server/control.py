@@ -1,7 +1,9 @@
 """The control API: the levers and the ground truth of a running server, over HTTP on loopback.
 
 `GET /levers`, `POST /levers`, `DELETE /levers/ID`, `POST /heal` and `GET /truth`; every answer is
-JSON, every refusal has a `message`. A second listener, so that it goes on while the server is down.
+JSON, every refusal has a `message`. A tenant is named by `?tenant=NAME`, and beside the name of a
+lever; left out, a lever is for the first one, and the rest for all. A second listener, so that it
+goes on while the server is down.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from fake_server.http import Answer, Request, Response, Route, Routes, json_resp
 from fake_server.http.exchange import refusal
 from fake_server.http.front import Front
 from fake_server.lever_docs import known
+from fake_server.tenancy import Tenancy
+from fake_server.tenants import UnknownTenant
 
 _PATHS = {
     "/levers": "GET, POST",
@@ -29,11 +33,12 @@ _PATHS = {
 class Controlled(Protocol):
     """The server that is controlled."""
 
+    def tenant(self, name: str) -> Tenancy: ...
     def pull(self, name: str, /, **parameters: Any) -> Lever: ...
     @property
     def pulled(self) -> list[Lever]: ...
-    def heal(self) -> None: ...
-    def truth(self) -> dict[str, Any]: ...
+    def heal(self, tenant: str | None = None) -> None: ...
+    def truth(self, tenant: str | None = None) -> dict[str, Any]: ...
     def now_s(self) -> float: ...
     def request_id(self) -> str: ...
 
@@ -124,12 +129,13 @@ class Control:
         return handle
 
     def _list(self, request: Request) -> Any:
-        return {"known": known(), "pulled": [lever.describe() for lever in self._server.pulled]}
+        pulled = self._of(self._tenant(request)).pulled
+        return {"known": known(), "pulled": [lever.describe() for lever in pulled]}
 
     def _pull(self, request: Request) -> Any:
-        name, parameters = _asked(request)
+        tenant, name, parameters = _asked(request)
         try:
-            return self._server.pull(name, **parameters).describe()
+            return self._of(tenant).pull(name, **parameters).describe()
         except ValueError as error:
             raise _Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
 
@@ -144,12 +150,32 @@ class Control:
         return lever.describe()
 
     def _heal(self, request: Request) -> Any:
-        healed = [lever.describe() for lever in self._server.pulled]
-        self._server.heal()
+        tenant = self._tenant(request)
+        healed = [lever.describe() for lever in self._of(tenant).pulled]
+        self._server.heal(tenant)
         return {"healed": healed}
 
     def _truth(self, request: Request) -> Any:
-        return self._server.truth()
+        return self._server.truth(self._tenant(request))
+
+    def _tenant(self, request: Request) -> str | None:
+        """The tenant that the query names, which is there; None is all of them."""
+        for name in request.query:
+            if name != "tenant":
+                words = f"{name[:60]!r} is no parameter here; there is tenant"
+                raise _Refused(HTTPStatus.BAD_REQUEST, words)
+        tenant = request.query.get("tenant")
+        self._of(tenant)
+        return tenant
+
+    def _of(self, tenant: str | None) -> Controlled | Tenancy:
+        """What is asked for one tenant, or for all."""
+        if tenant is None:
+            return self._server
+        try:
+            return self._server.tenant(tenant)
+        except UnknownTenant as error:
+            raise _Refused(HTTPStatus.NOT_FOUND, str(error)) from None
 
     def _unknown(self, request: Request) -> Any:
         methods = _PATHS.get("/levers/ID" if request.path.startswith("/levers/") else request.path)
@@ -172,8 +198,8 @@ class _NoWebSocket(asyncio.Protocol):
         transport.close()
 
 
-def _asked(request: Request) -> tuple[str, dict[str, Any]]:
-    """The lever and its parameters in a body like `{"name": "late", "delay_s": 3}`."""
+def _asked(request: Request) -> tuple[str | None, str, dict[str, Any]]:
+    """Tenant, lever and parameters in a body like `{"name": "late", "parameters": {…}}`."""
     try:
         body = request.json
     except ValueError:
@@ -182,11 +208,18 @@ def _asked(request: Request) -> tuple[str, dict[str, Any]]:
         words = 'say {"name": "LEVER", "parameters": {…}}; GET /levers names them'
         raise _Refused(HTTPStatus.BAD_REQUEST, words)
     parameters = body.get("parameters", {})
-    more = ", ".join(repr(key)[:60] for key in body if key not in ("name", "parameters"))
+    tenant = body.get("tenant")
+    known = ("name", "parameters", "tenant")
+    more = ", ".join(repr(key)[:60] for key in body if key not in known)
     if more or not isinstance(parameters, dict):
-        words = f"besides name there is an object `parameters`, not {more or 'that'}"
+        words = f"besides name and tenant there is an object `parameters`, not {more or 'that'}"
         raise _Refused(HTTPStatus.BAD_REQUEST, words)
-    return body["name"], parameters
+    if not isinstance(tenant, str | None):
+        raise _Refused(HTTPStatus.BAD_REQUEST, "the tenant is no string")
+    if "tenant" in parameters:
+        words = "the tenant stands beside the parameters, not among them"
+        raise _Refused(HTTPStatus.BAD_REQUEST, words)
+    return tenant, body["name"], parameters
 
 
 def _check_origin(request: Request) -> None:

@@ -45,15 +45,30 @@ class Counts:
         }
 
 
-def members(channels: Iterable[Channel]) -> list[dict[str, Any]]:
+def total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The counts of several tenants as one."""
+    found: dict[str, int] = {}
+    for each in counts:
+        for name, number in each.items():
+            found[name] = found.get(name, 0) + number
+    return found
+
+
+def members(tenant: str, channels: Iterable[Channel]) -> list[dict[str, Any]]:
     """Who is joined to what, and the id (`jti`) of the token that the channel holds."""
-    return [{**membership(channel), "token_id": channel.claims.token_id} for channel in channels]
+    return [
+        {"tenant": tenant, **membership(channel), "token_id": channel.claims.token_id}
+        for channel in channels
+    ]
 
 
-def connections(wires: Mapping[int, Counted], clients: Mapping[int, str | None]) -> Any:
+def connections(
+    tenant: str, wires: Mapping[int, Counted], clients: Mapping[int, str | None]
+) -> list[dict[str, Any]]:
     """The live connections, with what went over them: WebSocket messages in and out."""
     return [
         {
+            "tenant": tenant,
             "conn": conn,
             "client": clients[conn],
             "frames_in": wire.frames_in,

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from fake_server.config import ServerConfig
 from fake_server.elixir import inspect
+from fake_server.http.message import subdomain
 from fake_server.levers import Levers
 from fake_server.limits import Limits
 from fake_server.tokens import TokenRefused, holder, verify
@@ -106,7 +107,7 @@ def admit_upgrade(
 
 def _check_path(upgrade: Upgrade, config: ServerConfig) -> bool:
     """Whether the tenant is known; raises for a path that leads nowhere."""
-    named = upgrade.headers.get("host", "").split(":")[0].split(".")[0] == config.tenant
+    named = subdomain(upgrade.headers.get("host", "")) == config.tenant
     if upgrade.path == _SERVER_PATH:
         return named
     if upgrade.path == _GATEWAY_PATH and not named:

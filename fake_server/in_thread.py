@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, TypeVar
@@ -60,7 +60,7 @@ class ServerInThread:
     What it has not of its own is reached with `call` and `wait`.
     """
 
-    def __init__(self, config: ServerConfig | None = None) -> None:
+    def __init__(self, config: ServerConfig | Sequence[ServerConfig] | None = None) -> None:
         self._config = config
         self._started: Future[FakeServer] = Future()
         self._ended: asyncio.Event
@@ -109,11 +109,12 @@ class ServerInThread:
     # Levers, and what it knows.
 
     def pull(self, name: str, /, **parameters: Any) -> LeverInThread:
-        """Pull a lever of `docs/levers.md`. Raises `BadLever`, a `ValueError`."""
+        """Pull a lever of `docs/levers.md`, `tenant="name"` beside its parameters where there are
+        several. Raises `BadLever` and `UnknownTenant`, both a `ValueError`."""
         return LeverInThread(self, self.call(lambda server: server.pull(name, **parameters)))
 
     def heal(self) -> None:
-        """Take every lever back, and wait until that is done."""
+        """Take every lever of all tenants back, and wait until that is done."""
         levers = self.call(lambda server: server.pulled)
         self.call(lambda server: server.heal())
         for lever in levers:
@@ -127,9 +128,9 @@ class ServerInThread:
         """Who is joined to what: conn, client, topic, join_ref."""
         return self.call(lambda server: server.membership())
 
-    def truth(self) -> dict[str, Any]:
+    def truth(self, tenant: str | None = None) -> dict[str, Any]:
         """Everything that the server knows to be true; see `FakeServer.truth`."""
-        return self.call(lambda server: server.truth())
+        return self.call(lambda server: server.truth(tenant))
 
     def call(self, act: Callable[[FakeServer], T]) -> T:
         """Do this on the server's own thread, and wait for what comes of it."""

@@ -18,7 +18,9 @@ What the fake server can be told to do wrong, in the vocabulary of `failures.md 
 written from `fake_server/registry.py`; a test compares the two.
 
 In Python, `server.pull("late", delay_s=3, answers="phx_join")` returns a lever with `heal()` and
-`hits`; `server.heal()` heals all. Over HTTP, with `python -m fake_server --control-port 0`:
+`hits`; `server.heal()` heals all. With several tenants, `server.pull("late", tenant="acme", …)`
+strikes that one, and the first if none is named. Over HTTP, with
+`python -m fake_server --control-port 0`:
 
 ```sh
 curl $CONTROL/levers                                   # those known, and those pulled
@@ -26,6 +28,8 @@ curl $CONTROL/levers -d '{"name": "late", "parameters": {"delay_s": 3, "answers"
 curl -X DELETE $CONTROL/levers/1                       # heal one
 curl -X POST $CONTROL/heal                             # heal all
 curl $CONTROL/truth                                    # who is joined, tokens held, counts
+curl $CONTROL/levers -d '{"name": "mute_app", "tenant": "acme"}'
+curl "$CONTROL/truth?tenant=acme"                      # also /levers and /heal, of one tenant
 ```
 
 A lever that *lasts* stays pulled until it is healed, or for `for_s` seconds; another happens once.

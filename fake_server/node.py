@@ -7,7 +7,8 @@ in order. What clients can see of a feature is in `features`, one file each.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from fake_server import life
@@ -65,14 +66,19 @@ def _earlier(join_ref: Any) -> str:
 
 
 class Node:
-    """One server node: every connection to it, and every channel."""
+    """One tenant on one server node: every connection to it, and every channel."""
 
     def __init__(
-        self, config: ServerConfig, rng: random.Random | None = None, now_s: float = 0.0
+        self,
+        config: ServerConfig,
+        rng: random.Random | None = None,
+        now_s: float = 0.0,
+        numbers: Iterator[int] | None = None,
     ) -> None:
+        """`numbers` are those of the connections to come, which several nodes may share."""
         self._state = State(config, rng or random.Random(), now_s=now_s)
         self._api = Api(self._state)
-        self._connections_made = 0
+        self._numbers = numbers or count(1)
 
     @property
     def database(self) -> Database:
@@ -162,9 +168,8 @@ class Node:
 
     def opened(self, admission: Admission) -> tuple[int, list[Effect]]:
         """A handshake succeeded; returns the number of the connection."""
-        self._connections_made += 1
         connection = Connection(
-            self._connections_made, admission.codec, admission.token, admission.client
+            next(self._numbers), admission.codec, admission.token, admission.client
         )
         self._state.connections[connection.id] = connection
         self._state.truth("handshake", connection)

@@ -31,8 +31,8 @@ _OPEN_TIMEOUT_S = 60.0
 class Owner(Protocol):
     """Who the port is for: it knows the tenants."""
 
-    def project_of(self, upgrade: Upgrade) -> Project:
-        """The tenant that an upgrade is for."""
+    def asked(self, host: str, target: str) -> tuple[Project, str]:
+        """The tenant that a request is for, and the target there."""
 
     def answer(self, request: HttpRequest) -> Answer:
         """Answer a whole request."""
@@ -125,8 +125,9 @@ class Port:
 
     async def _process_request(self, wire: ServerConnection, request: Request) -> Response | None:
         assert isinstance(wire, Wire)
-        upgrade = Upgrade.of(request.path, _headers(request.headers))
-        project = self._owner.project_of(upgrade)
+        headers = _headers(request.headers)
+        project, target = self._owner.asked(headers.get("host", ""), request.path)
+        upgrade = Upgrade.of(target, headers)
         try:
             wire.admitted(project.admit_upgrade(upgrade), project.shell)
         except Refusal as refusal:

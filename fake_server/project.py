@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from fake_server.board import Board
 from fake_server.config import ServerConfig
+from fake_server.ground_truth import connections, members, total
 from fake_server.handshake import Admission, Refusal, Upgrade, admit, admit_upgrade
 from fake_server.http import Answer, Request, Route
 from fake_server.keys import Keys
@@ -17,6 +19,7 @@ from fake_server.longpoll import LongPolling, Session
 from fake_server.node import Node
 from fake_server.registry import Ground
 from fake_server.shell import OnTruth, Shell
+from fake_server.where import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +27,36 @@ class House:
     """What a tenant shares with the others of its server."""
 
     clock: Callable[[], float] = field(repr=False)
-    on_truth: OnTruth | None
     halt: Callable[[], Awaitable[None]]
     resume: Callable[[], Awaitable[None]]
+    address: Callable[[], str]
+    """The host and port of the server."""
+    connections: Iterator[int] = field(default_factory=lambda: count(1))
+    """The numbers of the connections to come."""
+    levers: Iterator[int] = field(default_factory=lambda: count(1))
+    """The numbers of the levers to come."""
 
 
 class Project:
     """One tenant of a server; other tenants share nothing with it but its `House`."""
 
-    def __init__(self, config: ServerConfig, rng: random.Random, house: House) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        rng: random.Random,
+        house: House,
+        on_truth: OnTruth | None,
+        path: str,
+    ) -> None:
+        self.name = config.tenant
+        self.path = path
+        """What the paths of its gateway begin with."""
+        self.house = house
         self._rng = rng
-        self._house = house
-        self.node = Node(config, rng, house.clock())
-        self.shell = Shell(self.node, house.clock, house.on_truth)
+        self.node = Node(config, rng, house.clock(), house.connections)
+        self.shell = Shell(self.node, house.clock, on_truth)
         self.keys = Keys(lambda: self.config.jwt_secret, self.shell.now_s)
-        self.board = Board(self._ground())
+        self.board = Board(self._ground(), self.name, house.levers)
         self._polls = LongPolling(self, rng, config.outbox_bytes_max)
         self.node.add_socket(Route("*", "/socket/longpoll", self._polls.answer))
 
@@ -105,9 +123,28 @@ class Project:
             perform=self.shell.perform,
             freeze=self.shell.freeze,
             jump=self.shell.jump,
-            halt=self._house.halt,
-            resume=self._house.resume,
+            halt=self.house.halt,
+            resume=self.house.resume,
             drain=self.shell.drain,
             update_tenant=lambda fields: self.update(dict(fields)),
             draw_seed=lambda: self._rng.getrandbits(64),
         )
+
+
+def truth(projects: Sequence[Project]) -> dict[str, Any]:
+    """What is known to be true of these tenants together."""
+    shells = [(project.name, project.shell) for project in projects]
+    return {
+        "connections": [
+            one
+            for name, shell in shells
+            for one in connections(name, shell.lines, shell.node.clients())
+        ],
+        "membership": [
+            one for name, shell in shells for one in members(name, shell.node.channels(Where()))
+        ],
+        "mails": [
+            {"tenant": name, **mail} for name, shell in shells for mail in shell.node.mails()
+        ],
+        "counters": total(shell.counts.told(shell.lines.values()) for _, shell in shells),
+    }

@@ -46,6 +46,8 @@ Location = tuple[str | int, ...]
 _SECRETS = ("jwt_secret", "jwks", "password")
 """What no error may quote."""
 _POLICY_COMMANDS = ("all", *COMMANDS)
+_PROJECT = ("auth", "users", "tables", "messages")
+"""What a project consists of, outside of all tenants or in one."""
 
 
 class SchemaError(ValueError):
@@ -71,15 +73,19 @@ def default_schema() -> Schema:
     return loads(text, "default_schema.toml")
 
 
-def server_config(schema: Schema, **settings: Any) -> ServerConfig:
-    """The settings of a server that plays this project, with the plan and limits of its tenant.
+def server_configs(schema: Schema, **settings: Any) -> list[ServerConfig]:
+    """The settings of a server that plays these projects: one for each tenant, with its plan, its
+    limits and its tables; for a schema without tenants, those of a server's defaults.
 
     Raises `BadTenant` for what no tenant can have; a schema from a file has been checked for it.
     """
     config = ServerConfig(schema=schema, **settings)
-    for tenant in schema.tenants:
-        config = changed(replace(config, tenant=tenant.name), _fields(tenant)).config
-    return config
+    return [
+        changed(
+            replace(config, tenant=tenant.name, schema=tenant.schema or schema), _fields(tenant)
+        ).config
+        for tenant in schema.tenants
+    ] or [config]
 
 
 def loads(text: str, source: str = "schema") -> Schema:
@@ -90,7 +96,12 @@ def loads(text: str, source: str = "schema") -> Schema:
         line = getattr(error, "lineno", None) or _line_in(str(error))
         raise SchemaError(source, line, "TOML", str(error)) from None
     node = _Node(document, (), text, source)
-    node.allow("tenants", "auth", "users", "tables", "messages")
+    node.allow("tenants", *_PROJECT)
+    return replace(_project(node), tenants=_tenants(node))
+
+
+def _project(node: _Node) -> Schema:
+    """The users, tables and policies in this table of the file."""
     tables = tuple(_table(name, table) for name, table in node.table("tables").tables())
     messages = node.table("messages")
     messages.allow("policies")
@@ -99,7 +110,6 @@ def loads(text: str, source: str = "schema") -> Schema:
         message_policies=_policies(messages),
         users=_users(node),
         sign_in=_sign_in(node.table("auth")),
-        tenants=_tenants(node),
     )
     _check_references(schema, node)
     _check_expressions(schema, node)
@@ -213,16 +223,11 @@ def _line_in(message: str) -> int:
 
 
 def _tenants(node: _Node) -> tuple[Tenant, ...]:
-    tenants = tuple(_tenant(name, tenant) for name, tenant in node.table("tenants").tables())
-    if len(tenants) > 1:
-        raise node.error(
-            "one server plays one project: give one tenant", "tenants", tenants[1].name
-        )
-    return tenants
+    return tuple(_tenant(name, tenant) for name, tenant in node.table("tenants").tables())
 
 
 def _tenant(name: str, node: _Node) -> Tenant:
-    node.allow("jwt_secret", "jwks", "plan", "limits", "private_only")
+    node.allow("jwt_secret", "jwks", "plan", "limits", "private_only", *_PROJECT)
     limits = node.table("limits")
     tenant = Tenant(
         name=name,
@@ -231,6 +236,7 @@ def _tenant(name: str, node: _Node) -> Tenant:
         plan=node.get("plan", str),
         limits={key: limits.get(key, int) for key in limits.values},
         private_only=node.get("private_only", bool, False),
+        schema=_project(node) if any(key in node.values for key in _PROJECT) else None,
     )
     _check_tenant(tenant, node)
     return tenant

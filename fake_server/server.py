@@ -6,16 +6,18 @@ import asyncio
 import random
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from fake_server.board import Lever
 from fake_server.config import ServerConfig
-from fake_server.handshake import Upgrade
 from fake_server.http import Answer, Request
 from fake_server.port import Port
-from fake_server.project import House, Project
+from fake_server.project import House, Project, truth
 from fake_server.shell import OnTruth
 from fake_server.tenancy import Tenancy
+from fake_server.tenants import Tenants, gateway_path
 
 _HALT_S = 5.0
 """How long the process lives on after SIGTERM while connections are open."""
@@ -24,41 +26,62 @@ _HALT_S = 5.0
 class FakeServer(Tenancy):
     """A Supabase Realtime server that can be started, watched, and broken.
 
-    `on_truth(f, value)` hears each act of the server at the moment it happens, with the ops that
-    process `server` has in a history. `clock` gives seconds since the epoch; `rng` feeds what is
-    random on the wire. Everything else follows the running event loop, so the server runs unchanged
-    in virtual time.
+    Several `config`s are as many tenants. What a tenant has and can is here for the first one, and
+    `tenant(name)` gives the same for each. `on_truth(f, value)` hears each act of the server at the
+    moment it happens, with the ops that process `server` has in a history; the value names the
+    tenant when there are several. `clock` gives seconds since the epoch; `rng` feeds what is random
+    on the wire. Everything else follows the running event loop, so the server runs unchanged in
+    virtual time.
+
+    Raises `ValueError` for two tenants of one name.
     """
 
     def __init__(
         self,
-        config: ServerConfig | None = None,
+        config: ServerConfig | Sequence[ServerConfig] | None = None,
         on_truth: OnTruth | None = None,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
-        config = config or ServerConfig()
+        configs = _configs(config)
         self.host = "127.0.0.1"
         self.port = 0
         self._rng = rng or random.Random()
-        house = House(clock, on_truth, self._halt, lambda: self.start(self.host, self.port))
-        super().__init__(Project(config, self._rng, house))
-        self._port = Port(self, config)
-
-    # Where it is.
+        self._house = House(
+            clock,
+            self._halt,
+            resume=lambda: self.start(self.host, self.port),
+            address=lambda: self._address_of_port,
+        )
+        several = len(configs) > 1
+        self._tenants = Tenants(
+            [
+                Project(
+                    each,
+                    # What one tenant draws must not change what another one draws.
+                    self._rng if number == 0 else random.Random(self._rng.getrandbits(64)),
+                    self._house,
+                    _naming(each.tenant, on_truth) if several and on_truth else on_truth,
+                    gateway_path(each.tenant, is_default=number == 0),
+                )
+                for number, each in enumerate(configs)
+            ]
+        )
+        super().__init__(self._tenants.default)
+        self._port = Port(self, configs[0])
 
     @property
-    def url(self) -> str:
-        """The address of the gateway, for clients."""
-        return f"ws://{self._authority}/realtime/v1"
+    def tenants(self) -> list[str]:
+        """The names of all tenants; the gateway's own is the first."""
+        return [project.name for project in self._tenants]
+
+    def tenant(self, name: str) -> Tenancy:
+        """One tenant: its addresses, keys, settings, levers and truth. Raises `UnknownTenant`, a
+        `ValueError`."""
+        return Tenancy(self._tenants.named(name))
 
     @property
-    def http_url(self) -> str:
-        """The base address of everything over HTTP, as `create_client` takes it."""
-        return f"http://{self._authority}"
-
-    @property
-    def _authority(self) -> str:
+    def _address_of_port(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -73,16 +96,22 @@ class FakeServer(Tenancy):
             raise RuntimeError(f"the server runs already, at {self.url}: stop it first")
         self.port = await self._port.open(host, port or self.port)
         self.host = host
-        self._project.shell.started()
+        for project in self._tenants:
+            project.shell.started()
 
     async def stop(self) -> None:
         """Vanish as after SIGKILL: no listener, connections gone without a close frame, all joins
         forgotten. Does nothing when the server does not run."""
-        self._project.board.abandon("restart")
+        for project in self._tenants:
+            project.board.abandon("restart")
         await self._halt()
 
     async def _halt(self) -> None:
-        await self._port.close(self._project.vanish)
+        await self._port.close(self._vanish)
+
+    def _vanish(self) -> None:
+        for project in self._tenants:
+            project.vanish()
 
     async def kill(self) -> None:
         """SIGKILL: the same as `stop`."""
@@ -95,30 +124,84 @@ class FakeServer(Tenancy):
         if not self._port.is_open:
             return
         self._port.accept_no_more()
-        shell = self._project.shell
-        shell.perform(shell.node.terminate(self.now_s()))
-        lost = [asyncio.ensure_future(line.wait_closed()) for line in shell.lines.values()]
+        lost = []
+        for project in self._tenants:
+            shell = project.shell
+            shell.perform(shell.node.terminate(shell.now_s()))
+            lost += [asyncio.ensure_future(line.wait_closed()) for line in shell.lines.values()]
         if lost:
             await asyncio.wait(lost, timeout=_HALT_S)
         await self.stop()
         await asyncio.gather(*lost)
 
-    def truth(self) -> dict[str, Any]:
-        """Everything that the server knows to be true: whether it listens, who is connected and
-        joined with which token (its `jti`), the mails of sign-in, and the counts. Holds no secrets
-        but the codes in those mails."""
-        return {"listening": self._port.is_open, **super().truth()}
+    # All tenants.
+
+    def pull(self, name: str, /, *, tenant: str | None = None, **parameters: Any) -> Lever:
+        """Pull a lever of `docs/levers.md` for one tenant, the first if none is named; it stays
+        pulled until `heal`, its own or the server's, or happens once.
+
+        Raises `BadLever` and `UnknownTenant`, both a `ValueError`, for what is not known.
+        """
+        return self._tenants.named(tenant).board.pull(name, parameters)
+
+    @property
+    def pulled(self) -> list[Lever]:
+        """The levers of all tenants that are not healed yet, in the order of their pulls."""
+        pulled = [lever for project in self._tenants for lever in project.board.pulled]
+        return sorted(pulled, key=lambda lever: lever.id)
+
+    def heal(self, tenant: str | None = None) -> None:
+        """Take every lever back that can be, of one tenant or of all; what was muted or frozen for
+        good stays so. Raises `UnknownTenant`."""
+        for project in self._chosen(tenant):
+            project.board.heal()
+
+    def truth(self, tenant: str | None = None) -> dict[str, Any]:
+        """Everything that the server knows to be true, of one tenant or of all: whether it listens,
+        who is connected and joined with which token (its `jti`), the mails of sign-in, and the
+        counts. Holds no secrets but the codes in those mails.
+
+        Raises `UnknownTenant`.
+        """
+        chosen = self._chosen(tenant)
+        now_s = chosen[0].shell.now_s()
+        return {"now_s": now_s, "listening": self._port.is_open, **truth(chosen)}
+
+    def _chosen(self, tenant: str | None) -> list[Project]:
+        return list(self._tenants) if tenant is None else [self._tenants.named(tenant)]
 
     # What the port asks (`port.Owner`).
 
-    def project_of(self, upgrade: Upgrade) -> Project:
-        """The tenant that an upgrade is for."""
-        return self._project
+    def asked(self, host: str, target: str) -> tuple[Project, str]:
+        """The tenant that a request is for, and the target there."""
+        return self._tenants.asked(host, target)
 
     def answer(self, request: Request) -> Answer:
         """Answer a whole request over HTTP."""
-        return self._project.answer(request)
+        project, target = self._tenants.asked(request.headers.get("host", ""), request.target)
+        return project.answer(
+            request if target == request.target else replace(request, target=target)
+        )
 
     def request_id(self) -> str:
         """A new `x-request-id`."""
         return urlsafe_b64encode(self._rng.randbytes(15)).decode()
+
+
+def _configs(config: ServerConfig | Sequence[ServerConfig] | None) -> list[ServerConfig]:
+    """One for each tenant. Raises `ValueError`."""
+    if isinstance(config, Sequence):
+        names = [each.tenant for each in config]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"tenants: {names} is no list of one or more different names")
+        return list(config)
+    return [config or ServerConfig()]
+
+
+def _naming(tenant: str, on_truth: OnTruth) -> OnTruth:
+    """Tells the tenant with each act."""
+
+    def told(f: str, value: Mapping[str, Any]) -> None:
+        on_truth(f, {"tenant": tenant, **value})
+
+    return told

@@ -8,9 +8,7 @@ from typing import Any
 from fake_server.board import Lever
 from fake_server.config import ServerConfig
 from fake_server.database import Database
-from fake_server.ground_truth import connections, members
-from fake_server.project import Project
-from fake_server.where import Where
+from fake_server.project import Project, truth
 
 _LOG = logging.getLogger("fake_server")
 
@@ -25,6 +23,22 @@ class Tenancy:
     def config(self) -> ServerConfig:
         """The settings at present."""
         return self._project.config
+
+    # Where it is, and who may use it.
+
+    @property
+    def url(self) -> str:
+        """The address of the gateway, for clients."""
+        return f"ws://{self._address}/realtime/v1"
+
+    @property
+    def http_url(self) -> str:
+        """The base address of everything over HTTP, as `create_client` takes it."""
+        return f"http://{self._address}"
+
+    @property
+    def _address(self) -> str:
+        return self._project.house.address() + self._project.path
 
     @property
     def apikey(self) -> str:
@@ -148,11 +162,4 @@ class Tenancy:
     def truth(self) -> dict[str, Any]:
         """Everything that is known to be true of the tenant: who is connected and joined with which
         token (its `jti`), and the counts. Holds no secrets."""
-        node, shell = self._project.node, self._project.shell
-        return {
-            "now_s": self.now_s(),
-            "connections": connections(shell.lines, node.clients()),
-            "membership": members(node.channels(Where())),
-            "mails": node.mails(),
-            "counters": shell.counts.told(shell.lines.values()),
-        }
+        return {"now_s": self.now_s(), **truth([self._project])}

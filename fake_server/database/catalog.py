@@ -192,6 +192,8 @@ class Tenant:
     plan: str | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
     private_only: bool = False
+    schema: Schema | None = None
+    """What is its own of users, tables and policies; None is what stands outside of all tenants."""
 
 
 @dataclass(frozen=True)

@@ -58,13 +58,18 @@ class Request:
     @property
     def subdomain(self) -> str:
         """The first label of the `Host`, which names a tenant (`protocol.md §1.1`)."""
-        return self.headers.get("host", "").split(":")[0].split(".")[0]
+        return subdomain(self.headers.get("host", ""))
 
     @cached_property
     def json(self) -> Any:
         """The body as JSON, an empty object when it is empty; strict, as Jason reads it. Raises
         `MalformedMessage`."""
         return json_text.loads(self.body, "the body") if self.body.strip() else {}
+
+
+def subdomain(host: str) -> str:
+    """The first label of a `Host`."""
+    return host.split(":")[0].split(".")[0]
 
 
 @dataclass(frozen=True)

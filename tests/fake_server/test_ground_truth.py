@@ -20,11 +20,24 @@ async def test_the_truth_names_joins_tokens_and_frames() -> None:
         truth = s.server.truth()
         assert truth["listening"] is True
         assert truth["membership"] == [
-            {"conn": 1, "client": "alice", "topic": "room", "join_ref": "1", "token_id": "token-1"}
+            {
+                "tenant": "realtime-dev",
+                "conn": 1,
+                "client": "alice",
+                "topic": "room",
+                "join_ref": "1",
+                "token_id": "token-1",
+            }
         ]
         assert truth["connections"] == [
-            {"conn": 1, "client": "alice", "frames_in": 1, "frames_out": 1},
-            {"conn": 2, "client": "bob", "frames_in": 1, "frames_out": 1},
+            {
+                "tenant": "realtime-dev",
+                "conn": conn,
+                "client": name,
+                "frames_in": 1,
+                "frames_out": 1,
+            }
+            for conn, name in ((1, "alice"), (2, "bob"))
         ]
         assert truth["counters"] == {
             "handshake": 2,

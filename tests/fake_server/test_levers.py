@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -437,8 +438,8 @@ def test_a_server_under_every_frame_lever_at_once_lives_and_heals(vsn: str, seed
             mad = await s.client("mad", vsn)
             for sender in ("client", "server"):
                 for number, name in enumerate(frame_levers):
-                    needed = {"delay_s": 2.0} if name == "late" else {}
-                    drawn = {"share": 0.4, "seed": 100 * seed + number}
+                    needed: dict[str, Any] = {"delay_s": 2.0} if name == "late" else {}
+                    drawn: dict[str, Any] = {"share": 0.4, "seed": 100 * seed + number}
                     s.server.pull(name, client="mad", sender=sender, **drawn, **needed)
             for number in range(60):
                 ref = str(number)

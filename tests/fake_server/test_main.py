@@ -151,3 +151,20 @@ def test_a_wrong_option_is_a_usage_error(arguments: list[str]) -> None:
     assert child.returncode == 2
     assert arguments[-1] in stderr
     assert "Traceback" not in stderr
+
+
+def test_it_plays_every_tenant_of_a_schema_file(tmp_path: Path) -> None:
+    """The gateway of each is at the address in the ready line, and takes the key beside it."""
+    file = tmp_path / "projects.toml"
+    secret = "a secret of this very project, long enough for HS256"
+    file.write_text(f"[tenants.acme]\n[tenants.globex]\njwt_secret = '{secret}'\n", "utf-8")
+    with process("--schema", str(file), "--plan", "free", "--control-port", "0") as child:
+        line = ready(child)
+        assert list(line["tenants"]) == ["acme", "globex"]
+        for one in line["tenants"].values():
+            uri = f"{one['url']}/websocket?apikey={one['apikey']}"
+            with connect(uri, proxy=None) as client:
+                client.send('{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"1"}')
+                assert json.loads(client.recv(_PATIENCE_S))["ref"] == "1"
+        with urlopen(f"{line['control']}/truth?tenant=globex", timeout=_PATIENCE_S) as reply:
+            assert json.loads(reply.read())["counters"]["handshake"] == 1

@@ -12,7 +12,7 @@ from fake_server import ServerConfig
 from fake_server.column_definition import parse_column
 from fake_server.database import Column, Policy, Schema, Table
 from fake_server.database.sql import name_of, parse_expression, parse_statements, table_key
-from fake_server.schema import SchemaError, default_schema, load, loads, server_config
+from fake_server.schema import SchemaError, default_schema, load, loads, server_configs
 from tests.fake_server.database.project import GOLDEN_SCHEMA
 
 ROOT = Path(__file__).parents[2]
@@ -112,11 +112,11 @@ def test_replica_identities_are_those_recorded() -> None:
 
 def test_the_default_tenant_is_the_default_server() -> None:
     schema = default_schema()
-    assert server_config(schema) == ServerConfig(schema=schema)
+    assert server_configs(schema) == [ServerConfig(schema=schema)]
 
 
 def test_a_tenant_has_a_plan_and_limits_of_its_own() -> None:
-    config = server_config(
+    (config,) = server_configs(
         loads(
             "[tenants.acme]\nplan = 'pro'\nprivate_only = true\n"
             "limits = { max_events_per_second = 7 }"
@@ -124,6 +124,25 @@ def test_a_tenant_has_a_plan_and_limits_of_its_own() -> None:
     )
     assert (config.tenant, config.private_only) == ("acme", True)
     assert (config.users_max, config.events_per_s_max) == (500, 7)
+
+
+def test_each_tenant_has_what_it_gives_and_else_what_stands_outside() -> None:
+    schema = loads(
+        "[tables.shared.columns]\nid = 'int primary key'\n"
+        "[tenants.a]\nplan = 'pro'\n"
+        "[tenants.b.tables.own]\nrows = [{ id = 1 }]\ncolumns = { id = 'int primary key' }\n"
+        "[tenants.c]\nlimits = { max_events_per_second = 7 }\n"
+    )
+    configs = server_configs(schema)
+    assert [(one.tenant, one.events_per_s_max) for one in configs] == [
+        ("a", 500),
+        ("b", 100),
+        ("c", 7),
+    ]
+    schemas = [one.schema for one in configs if one.schema is not None]
+    names = [[table.name for table in each.tables] for each in schemas]
+    assert names == [["shared"], ["own"], ["shared"]]
+    assert [row for _, row in schemas[1].rows] == [{"id": 1}]
 
 
 def test_users_are_read_and_their_passwords_shown_to_nobody() -> None:
@@ -220,7 +239,26 @@ def test_dates_of_toml_and_nested_values_become_json() -> None:
         ),
         ("[[users]]\nid = 'x'", 2, "users.0.id", "'x' is no UUID"),
         ("[[users]]\nemail = 'a@b'", 1, "users.0.id", "is missing"),
-        ("[tenants.a]\n[tenants.b]", 2, "tenants.b", "one server plays one project"),
+        (
+            "[tenants.a]\n\n[tenants.b]\n[[tenants.b.users]]\nid = 'x'",
+            5,
+            "tenants.b.users.0.id",
+            "'x' is no UUID",
+        ),
+        (
+            "[tenants.b.tables.notes.columns]\nid = 'int primary key'\nof = 'integr'",
+            3,
+            "tenants.b.tables.notes.columns.of",
+            'type "integr" does not exist',
+        ),
+        (
+            "[tables.notes.columns]\nid = 'int primary key'\n[tenants.b]\n"
+            "[[tenants.b.tables.todos.policies]]\nname = 'own'\nusing = 'idd = 1'\n"
+            "[tenants.b.tables.todos.columns]\nid = 'int primary key'",
+            6,
+            "tenants.b.tables.todos.policies.0.using",
+            'column "idd" does not exist',
+        ),
         ("[tenants.'a.b']", 1, "tenants.a.b", "tenant: 'a.b' is no single DNS label"),
         ("[tenants.a]\nplan = 'gold'", 2, "tenants.a.plan", "'gold' is none of free, pro"),
         (
@@ -258,9 +296,10 @@ def test_a_wrong_secret_is_not_quoted(text: str) -> None:
     assert "hunter2" not in str(raised.value)
 
 
-def test_the_example_of_the_documentation_works() -> None:
+def test_the_examples_of_the_documentation_work() -> None:
     text = (ROOT / "docs" / "schema.md").read_text("utf-8")
-    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    example, several = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert [one.tenant for one in server_configs(loads(several))] == ["acme", "globex"]
     schema = loads(example)
     assert [table.name for table in schema.tables] == ["todos"]
-    assert server_config(schema).events_per_s_max == 50
+    assert server_configs(schema)[0].events_per_s_max == 50
