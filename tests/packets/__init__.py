@@ -1,0 +1,1 @@
+"""Tests of true packet loss in a network namespace of its own."""
