@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from fake_server.control import Control
 from fake_server.plans import PLANS
@@ -19,14 +20,16 @@ from fake_server.schema import SchemaError, default_schema, load, server_configs
 from fake_server.server import FakeServer
 
 _PORT_BUSY = 3
-_SCHEMA_WRONG = 2
+_SETUP_WRONG = 2
+_CLAIMS = "JWT_CLAIM_VALIDATORS"
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m fake_server",
         description="A fake Supabase Realtime server. Prints one line of JSON when it is ready; "
-        "ends on SIGTERM, as the real server does within 5 s, and on SIGINT at once.",
+        "ends on SIGTERM, as the real server does within 5 s, and on SIGINT at once. Reads the "
+        "environment variable JWT_CLAIM_VALIDATORS, a JSON object, as the real server does.",
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="where to listen (default: %(default)s)"
@@ -67,10 +70,10 @@ def _port(text: str) -> int:
 async def _run(arguments: argparse.Namespace) -> int:
     try:
         schema = load(arguments.schema) if arguments.schema else default_schema()
-    except (OSError, SchemaError) as error:
+        server = FakeServer(server_configs(schema, **_environment()))
+    except (OSError, SchemaError, _BadEnvironment) as error:
         print(f"fake_server: {error}", file=sys.stderr)
-        return _SCHEMA_WRONG
-    server = FakeServer(server_configs(schema))
+        return _SETUP_WRONG
     for name in server.tenants:
         server.tenant(name).update_tenant(**PLANS.get(arguments.plan, {}))
     control = Control(server)
@@ -86,6 +89,24 @@ async def _run(arguments: argparse.Namespace) -> int:
     await server.stop()
     await control.stop()
     return 0
+
+
+class _BadEnvironment(Exception):
+    """A variable of the environment does not say what it has to."""
+
+
+def _environment() -> dict[str, Any]:
+    """The settings that the real server takes from its environment, as far as they are given."""
+    text = os.environ.get(_CLAIMS)
+    if text is None:
+        return {}
+    try:
+        claims = json.loads(text)
+    except ValueError:
+        claims = None
+    if not isinstance(claims, dict):
+        raise _BadEnvironment(f"{_CLAIMS}: JWT claim validators is not a valid JSON object")
+    return {"jwt_claim_validators": claims}
 
 
 class _PortBusy(Exception):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from fake_server.database.catalog import Schema
 from fake_server.jwks import KeySet
@@ -26,6 +28,9 @@ class ServerConfig:
     """Signs every token of ours, HS256, and checks those that name no key of `jwks`."""
     jwks: KeySet | None = None
     """More keys that tokens may be signed with: `KeySet.of({"keys": [...]})`."""
+    jwt_claim_validators: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """The value that a claim has to have where a token has it, by the claim's name: the real
+    server's `JWT_CLAIM_VALIDATORS`. `exp` is looked at in its own way."""
     schema: Schema | None = field(default=None, repr=False)
     """The tables, users and row policies, from `schema.load`; None is the default file."""
     private_only: bool = False
@@ -69,6 +74,10 @@ class ServerConfig:
     """How many channels one socket may join."""
     outbox_bytes_max: int = 100_000_000
     """What may wait for one client that does not read; beyond it the connection is dropped."""
+
+    def trust(self, now_s: float) -> tuple[str, float, KeySet | None, Mapping[str, Any]]:
+        """What a token of a Realtime client is held against, as `tokens.verify` takes it."""
+        return self.jwt_secret, now_s, self.jwks, self.jwt_claim_validators
 
     def __post_init__(self) -> None:
         if len(self.jwt_secret.encode()) < _SECRET_BYTES_MIN:

@@ -121,7 +121,7 @@ def _check_key(upgrade: Upgrade, codec: Codec, config: ServerConfig, now_s: floa
     if key is None:
         raise _late(HTTPStatus.UNAUTHORIZED, "API key is missing", upgrade, config)
     try:
-        claims = verify(key, config.jwt_secret, now_s, config.jwks)
+        claims = verify(key, *config.trust(now_s))
     except TokenRefused as refused:
         raise _late(refused.status, refused.at_connect, upgrade, config) from None
     return Admission(codec, key, claims.sub)

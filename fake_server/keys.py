@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fake_server.config import ServerConfig
 from fake_server.tokens import sign
 
 _KEY_LIFETIME_S = 10 * 365 * 24 * 3600
 
 
 class Keys:
-    """Signs for a tenant, with the secret that it has at the time."""
+    """Signs for a tenant, with the secret that it has at the time and the claims that it wants."""
 
-    def __init__(self, secret: Callable[[], str], now_s: Callable[[], float]) -> None:
-        self._secret = secret
+    def __init__(self, config: Callable[[], ServerConfig], now_s: Callable[[], float]) -> None:
+        self._config = config
         self._now_s = now_s
 
     @property
@@ -30,6 +31,7 @@ class Keys:
         return self._sign(role, lifetime_s, sub=sub, jti=token_id)
 
     def _sign(self, role: str, lifetime_s: float, **claims: str) -> str:
-        issued_s = int(self._now_s())
+        config, issued_s = self._config(), int(self._now_s())
         times = {"iat": issued_s, "exp": issued_s + round(lifetime_s)}
-        return sign({"iss": "supabase", "role": role, **times, **claims}, self._secret())
+        said = {"iss": "supabase", **config.jwt_claim_validators, "role": role, **times, **claims}
+        return sign(said, config.jwt_secret)

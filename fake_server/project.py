@@ -55,7 +55,7 @@ class Project:
         self._rng = rng
         self.node = Node(config, rng, house.clock(), house.connections)
         self.shell = Shell(self.node, house.clock, on_truth)
-        self.keys = Keys(lambda: self.config.jwt_secret, self.shell.now_s)
+        self.keys = Keys(lambda: self.config, self.shell.now_s)
         self.board = Board(self._ground(), self.name, house.levers)
         self._polls = LongPolling(self, rng, config.outbox_bytes_max)
         self.node.add_socket(Route("*", "/socket/longpoll", self._polls.answer))

@@ -93,7 +93,7 @@ def _claims(state: State, request: Request, now_s: float) -> Claims:
     try:
         if token is None:
             raise _refusal(HTTPStatus.UNAUTHORIZED, "Unauthorized")
-        claims = verify(token, state.config.jwt_secret, now_s, state.config.jwks)
+        claims = verify(token, *state.config.trust(now_s))
     except TokenRefused:
         raise _refusal(HTTPStatus.UNAUTHORIZED, "Unauthorized") from None
     if state.config.suspended:

@@ -79,6 +79,7 @@ def server_configs(schema: Schema, **settings: Any) -> list[ServerConfig]:
 
     Raises `BadTenant` for what no tenant can have; a schema from a file has been checked for it.
     """
+    settings.setdefault("jwt_claim_validators", schema.jwt_claim_validators)
     config = ServerConfig(schema=schema, **settings)
     return [
         changed(
@@ -96,8 +97,11 @@ def loads(text: str, source: str = "schema") -> Schema:
         line = getattr(error, "lineno", None) or _line_in(str(error))
         raise SchemaError(source, line, "TOML", str(error)) from None
     node = _Node(document, (), text, source)
-    node.allow("tenants", *_PROJECT)
-    return replace(_project(node), tenants=_tenants(node))
+    node.allow("tenants", "jwt_claim_validators", *_PROJECT)
+    claims = {
+        name: _json(value) for name, value in node.table("jwt_claim_validators").values.items()
+    }
+    return replace(_project(node), tenants=_tenants(node), jwt_claim_validators=claims)
 
 
 def _project(node: _Node) -> Schema:

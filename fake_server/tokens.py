@@ -22,6 +22,7 @@ from fake_server.jwks import ALGORITHMS, KeySet
 _SIGNER = "Failed to generate JWT signer{}, check your JWT secret or JWKS configuration"
 _LATEST_S = 1e12
 """No token is looked at as if it lived longer: 30,000 years."""
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Problem(Enum):
@@ -95,29 +96,42 @@ def sign(claims: Mapping[str, Any], secret: str) -> str:
     return jwt.encode(dict(claims), secret, algorithm="HS256")
 
 
-def verify(token: str, secret: str, now_s: float, keys: KeySet | None = None) -> Claims:
+def verify(
+    token: str,
+    secret: str,
+    now_s: float,
+    keys: KeySet | None = None,
+    expected: Mapping[str, Any] = _NOTHING,
+) -> Claims:
     """The claims of a token that opens a connection at `now_s`, seconds since the epoch.
 
-    Raises `TokenRefused`: first for the signature, then for its expiry, then for what it lacks
-    (`protocol.md §1.4`).
+    A claim that is `expected` has to have that value where the token has it at all: a token
+    without it passes, as with the real server.
+
+    Raises `TokenRefused`: first for the signature, then for the first claim that does not hold, in
+    the order of their names, then for what it lacks (`protocol.md §1.4`).
     """
     claims = _signed(token, secret, keys)
-    if "exp" in claims:
-        _check_expiry(claims["exp"], int(now_s))
-    if "iat" in claims and not _is_number(claims["iat"]):
-        raise _claim_refused('"Invalid token"', "iat", claims["iat"])
+    for name in sorted(claims.keys() & {"exp", "iat", *expected}):
+        _check_claim(name, claims[name], int(now_s), expected)
     if "role" not in claims or "exp" not in claims:
         raise TokenRefused(Problem.FIELDS)
     who = _text(claims, "sub"), _text(claims, "jti")
     return Claims(str(claims["role"]), float(min(round(claims["exp"]), _LATEST_S)), *who, claims)
 
 
-def confirm(token: str, secret: str, now_s: float, keys: KeySet | None = None) -> Claims:
+def confirm(
+    token: str,
+    secret: str,
+    now_s: float,
+    keys: KeySet | None = None,
+    expected: Mapping[str, Any] = _NOTHING,
+) -> Claims:
     """The claims of a token that a channel can live on: `verify`, and it has a second to live.
 
     Raises `TokenRefused`. Only an `exp` between two seconds makes a difference.
     """
-    claims = verify(token, secret, now_s, keys)
+    claims = verify(token, secret, now_s, keys, expected)
     left_s = round(claims.expires_s) - int(now_s)
     if left_s <= 0:
         raise TokenRefused(Problem.LIFETIME, str(left_s))
@@ -130,6 +144,24 @@ def holder(token: str | None, secret: str, keys: KeySet | None = None) -> str | 
         return _text(_signed(token or "", secret, keys), "sub")
     except TokenRefused:
         return None
+
+
+def _check_claim(name: str, value: Any, now: int, expected: Mapping[str, Any]) -> None:
+    if name == "exp":
+        _check_expiry(value, now)
+    elif not (_same(value, expected[name]) if name in expected else _is_number(value)):
+        raise _claim_refused('"Invalid token"', name, value)
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Whether two JSON values are equal as Elixir has it: 1 is 1.0, and not true."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[k], right[k]) for k in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
+    return bool(left == right)
 
 
 def _check_expiry(expires: Any, now: int) -> None:

@@ -207,4 +207,6 @@ class Schema:
     """Seed rows as JSON values, in the order in which they are inserted."""
     users: tuple[User, ...] = ()
     sign_in: SignIn = field(default_factory=SignIn)
+    jwt_claim_validators: Mapping[str, Any] = field(default_factory=dict)
+    """What claims have to be, of all tenants: the server's `JWT_CLAIM_VALIDATORS`."""
     tenants: tuple[Tenant, ...] = ()

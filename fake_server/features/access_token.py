@@ -29,7 +29,7 @@ def check(state: State, channel: Channel, now_s: float) -> None:
 def _confirmed(state: State, channel: Channel, token: str, now_s: float) -> Claims | None:
     """The claims of a token that may go on; None, and the channel is ended, for another."""
     try:
-        return confirm(token, state.config.jwt_secret, now_s, state.config.jwks)
+        return confirm(token, *state.config.trust(now_s))
     except TokenRefused as refused:
         state.end(channel, refused.while_joined)
         return None

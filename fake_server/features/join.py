@@ -166,7 +166,7 @@ def _token(payload: dict[str, Any], connect_token: str) -> str:
 
 def _claims(state: State, token: str, now_s: float) -> Claims:
     try:
-        return confirm(token, state.config.jwt_secret, now_s, state.config.jwks)
+        return confirm(token, *state.config.trust(now_s))
     except TokenRefused as refused:
         raise _Refused(refused.at_join) from None
 

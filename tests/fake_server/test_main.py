@@ -153,6 +153,26 @@ def test_a_wrong_option_is_a_usage_error(arguments: list[str]) -> None:
     assert "Traceback" not in stderr
 
 
+@pytest.mark.parametrize("text", ["", "iss", "[1]", '{"iss": }'])
+def test_claim_validators_that_are_no_object_are_refused(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JWT_CLAIM_VALIDATORS", text)
+    with process() as child:
+        stdout, stderr = child.communicate(timeout=_PATIENCE_S)
+    assert (child.returncode, stdout) == (2, "")
+    assert "JWT_CLAIM_VALIDATORS: JWT claim validators is not a valid JSON object" in stderr
+
+
+def test_claim_validators_of_the_environment_are_in_the_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JWT_CLAIM_VALIDATORS", '{"iss": "Issuer"}')
+    with process() as child:
+        claims = jwt.decode(ready(child)["apikey"], options={"verify_signature": False})
+    assert claims["iss"] == "Issuer"
+
+
 def test_it_plays_every_tenant_of_a_schema_file(tmp_path: Path) -> None:
     """The gateway of each is at the address in the ready line, and takes the key beside it."""
     file = tmp_path / "projects.toml"

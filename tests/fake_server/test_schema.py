@@ -164,7 +164,12 @@ def test_dates_of_toml_and_nested_values_become_json() -> None:
     ("text", "line", "key", "rule"),
     [
         ("a =\n", 1, "TOML", "Invalid value"),
-        ("x = 1", 1, "x", "no such key; there are tenants, auth, users, tables, messages"),
+        (
+            "x = 1",
+            1,
+            "x",
+            "no such key; there are tenants, jwt_claim_validators, auth, users, tables, messages",
+        ),
         ("[tables]\nt = 3", 2, "tables.t", "has to be a table, not 3"),
         ("[tables.t]\nrls = true", 1, "tables.t.columns", "a table needs at least one column"),
         ("[tables.t]\ncolumns.id = 'bigintt'", 2, "tables.t.columns.id", 'type "bigintt" does not'),

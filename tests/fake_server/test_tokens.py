@@ -132,3 +132,44 @@ def test_the_holder_is_read_from_expired_tokens_and_never_from_forged_ones() -> 
     assert holder(sign({**GOOD, "exp": 1}, SECRET), SECRET) == "alice"
     assert holder(sign(GOOD, SECRET[::-1]), SECRET) is None
     assert holder(None, SECRET) is None
+
+
+@pytest.mark.parametrize(("expected", "said", "holds"), [
+    ("Issuer", "Issuer", True),
+    ("Issuer", "issuer", False),
+    (1, 1.0, True),
+    (1, True, False),
+    (True, True, True),
+    (["a", 1], ["a", 1.0], True),
+    (["a"], ["a", "b"], False),
+    ({"a": [1]}, {"a": [1]}, True),
+    ({"a": [1]}, {"a": [True]}, False),
+    (None, None, True),
+])  # fmt: skip
+def test_an_expected_claim_has_to_be_equal_as_elixir_has_it(
+    expected: Any, said: Any, holds: bool
+) -> None:
+    token = sign({**GOOD, "x": said}, SECRET)
+    if holds:
+        assert verify(token, SECRET, NOW_S, expected={"x": expected}).sub == "alice"
+    else:
+        with pytest.raises(TokenRefused) as raised:
+            verify(token, SECRET, NOW_S, expected={"x": expected})
+        assert raised.value.problem is Problem.CLAIM
+
+
+def test_a_token_without_an_expected_claim_passes() -> None:
+    assert confirm(sign(GOOD, SECRET), SECRET, NOW_S, expected={"iss": "me"}).role == "anon"
+
+
+def test_claims_are_looked_at_in_the_order_of_their_names() -> None:
+    token = sign({**GOOD, "exp": NOW_S, "aud": "x", "iss": "x"}, SECRET)
+    for expected, problem in (({"aud": "y"}, Problem.CLAIM), ({"iss": "y"}, Problem.EXPIRED)):
+        with pytest.raises(TokenRefused) as raised:
+            verify(token, SECRET, NOW_S, expected=expected)
+        assert raised.value.problem is problem
+
+
+def test_what_is_expected_of_the_expiry_changes_nothing() -> None:
+    verify(sign(GOOD, SECRET), SECRET, NOW_S, expected={"exp": 7})
+    verify(sign({**GOOD, "iat": "x"}, SECRET), SECRET, NOW_S, expected={"iat": "x"})
