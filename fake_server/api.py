@@ -23,6 +23,7 @@ from fake_server.http import (
     json_response,
     words,
 )
+from fake_server.rest import Rest
 from harness.protocol import MalformedMessage
 
 Guard = Callable[[Request], Response | None]
@@ -61,6 +62,7 @@ class Api:
             [
                 Route("OPTIONS", "*", _preflight),
                 *Auth(state).routes,
+                *Rest(state).routes,
                 Route("*", "/realtime/v1/*", self._forward),
             ]
         )

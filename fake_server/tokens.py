@@ -138,6 +138,11 @@ def confirm(
     return claims
 
 
+def signed_claims(token: str, secret: str, keys: KeySet | None = None) -> Mapping[str, Any]:
+    """What a token says that we signed, whether it still holds or not. Raises `TokenRefused`."""
+    return _signed(token, secret, keys)
+
+
 def holder(token: str | None, secret: str, keys: KeySet | None = None) -> str | None:
     """The `sub` of a token that we signed, expired or not; None for every other token."""
     try:

@@ -54,7 +54,6 @@ async def test_a_channel_hears_its_broadcast() -> None:
         assert (await first(heard))["payload"] == {"n": 1}
 
 
-@pytest.mark.xfail(reason="missing: /rest/v1 and the change feed behind it", strict=True)
 @pytest.mark.asyncio
 async def test_an_insert_into_a_table_arrives_as_a_change() -> None:
     async with project() as (_, client):
