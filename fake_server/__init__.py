@@ -5,8 +5,8 @@ Here now: connecting in both versions, joining and leaving, heartbeats, broadcas
 with their delays, Presence, private channels by row policies on messages, Postgres Changes,
 database broadcasts and replay from a database of its own, several tenants on one port with their
 limits, plans and changes, the ends of a server, broadcasts over HTTP, sign-in as GoTrue answers it,
-long polling, and the levers of `registry`, from Python, over HTTP and as a pytest fixture. Not here
-yet: the REST API of the tables (`/rest/v1`).
+the tables as PostgREST answers (`/rest/v1`, `docs/rest.md`), long polling, and the levers of
+`registry`, from Python, over HTTP and as a pytest fixture.
 """
 
 from importlib import import_module

@@ -1,11 +1,10 @@
-"""Stored rows as others show them: Realtime's reading of the log, and PostgREST's JSON."""
+"""Stored values as Realtime reads them in the log."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
 
-from fake_server.database.catalog import Row, Table
 from fake_server.database.expressions import Typed, json_value
 from fake_server.database.types import Value
 
@@ -31,12 +30,3 @@ def _item(type_name: str, item: Value) -> Any:
     if type_name == "_bpchar" and item is not None:
         return log_value("bpchar", item)
     return json_value(Typed(type_name[1:], item))
-
-
-def rest_record(table: Table, row: Row) -> dict[str, Any]:
-    """A row as PostgREST answers it: NaN and the infinities as text."""
-    return {
-        column.name: json_value(Typed(column.type, row[column.name]))
-        for column in table.columns
-        if column.name in row
-    }
