@@ -13,6 +13,7 @@ from sqlglot import exp
 from fake_server.database import types
 from fake_server.database.catalog import Caller, Row, Table
 from fake_server.database.errors import DatabaseError, undefined_column, unsupported
+from fake_server.database.moments import timestamp_text
 from fake_server.database.sql import name_of, type_of
 
 
@@ -485,7 +486,7 @@ def _call(schema: str, node: exp.Anonymous, scope: Scope) -> Typed:
 
 
 def _now(_: exp.Expr, scope: Scope) -> Typed:
-    return Typed("timestamptz", types.timestamp_text(scope.now_s))
+    return Typed("timestamptz", timestamp_text(scope.now_s))
 
 
 _OPERATIONS: dict[type[exp.Expr], Callable[[Any, Scope], Typed]] = {

@@ -11,6 +11,7 @@ from typing import Any
 from fake_server.database import types
 from fake_server.database.errors import DatabaseError
 from fake_server.database.expressions import NULL, Scope, Typed, coerce, convert, json_value
+from fake_server.database.moments import timestamp_text
 
 Function = Callable[[list[Typed], Scope], Typed]
 
@@ -81,7 +82,7 @@ def _current_setting(arguments: list[Typed], scope: Scope) -> Typed:
 
 
 def _now(_: list[Typed], scope: Scope) -> Typed:
-    return Typed("timestamptz", types.timestamp_text(scope.now_s))
+    return Typed("timestamptz", timestamp_text(scope.now_s))
 
 
 def _repeat(arguments: list[Typed], _: Scope) -> Typed:

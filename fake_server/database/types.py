@@ -15,12 +15,21 @@ import struct
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NoReturn
 
+from fake_server.database.arrays import array_text, item_text, parse_items
 from fake_server.database.errors import DatabaseError
 from fake_server.database.intervals import interval_microseconds, parse_interval
+from fake_server.database.json_text import check_json
+from fake_server.database.moments import (
+    moment_key,
+    moment_output,
+    parse_date,
+    parse_time,
+    parse_timestamp,
+    parse_timestamptz,
+)
 
 Value = Any
 Modifier = tuple[int, ...]
@@ -42,7 +51,7 @@ def cast(type_name: str, text: str, modifier: Modifier = (), explicit: bool = Fa
     """The value that a literal stands for. Raises `DatabaseError`, as Postgres would; only an
     explicit cast cuts off what is too long for a `varchar(n)`."""
     if type_name.startswith("_"):
-        return _parse_array(type_name, text, modifier, explicit)
+        return _cast_items(type_name[1:], parse_items(text), modifier, explicit)
     if explicit and modifier and type_name in ("varchar", "bpchar"):
         text = text[: modifier[0]]
     return named(type_name).parse(text, modifier)
@@ -96,19 +105,15 @@ def output(type_name: str, value: Value) -> str:
     if value is None:
         return ""
     if type_name.startswith("_"):
-        items = (
-            output(type_name, item)
-            if isinstance(item, list)
-            else _array_item(output(type_name[1:], item), item)
-            for item in value
-        )
-        return "{" + ",".join(items) + "}"
+        return _array_output(type_name, value)
     if type_name == "bool":
         return "t" if value else "f"
     if type_name in ("json", "jsonb"):
         return json_text(value)
     if type_name in ("timestamptz", "timestamp"):
-        return str(value).replace("T", " ", 1).removesuffix(":00") if value else ""
+        return moment_output(str(value))
+    if type_name in ("float4", "float8"):
+        return float_text(value, _FLOAT_DIGITS[type_name])
     return number_text(value) if isinstance(value, int | float | Decimal) else str(value)
 
 
@@ -117,15 +122,53 @@ def order_key(type_name: str, value: Value) -> Any:
     if type_name.startswith("_"):
         return [order_key(type_name[1:], item) for item in value]
     if type_name in ("json", "jsonb"):
-        return json_text(value)
+        return _json_key(value)
     if type_name == "interval":
         return interval_microseconds(value)
+    if category(type_name) == "D":
+        return moment_key(value)
     if type_name == "inet":
         address = ipaddress.ip_interface(value)
         return (address.version, int(address.network.network_address), int(address.ip))
     if isinstance(value, float | Decimal):
         return (1, 0) if math.isnan(value) else (0, value)
     return (0, value) if isinstance(value, int) else value
+
+
+def _json_key(value: Any) -> tuple[Any, ...]:
+    """How `jsonb` orders: objects after arrays after truth, numbers, texts and null; the longer
+    after the shorter."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=_json_key_order)
+        return (5, len(keys), *((_json_key(key), _json_key(value[key])) for key in keys))
+    if isinstance(value, list):
+        return (4, len(value), *map(_json_key, value))
+    if isinstance(value, bool):
+        return (3, value)
+    if value is None:
+        return (0,)
+    return (1, value) if isinstance(value, str) else (2, Decimal(str(value)))
+
+
+def _json_key_order(key: str) -> tuple[int, bytes]:
+    return len(key.encode()), key.encode()
+
+
+def float_text(value: float, digits: int) -> str:
+    """A float as Postgres prints it: the exponent from this many digits on, or below 0.0001."""
+    if not math.isfinite(value) or value == 0:
+        return "-0" if math.copysign(1, value) < 0 == value else number_text(value)
+    sign, figures, exponent = Decimal(repr(value)).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    point = len(figures) + exponent - 1
+    if -5 < point < digits:
+        return format(Decimal((sign, figures, exponent)), "f")
+    text = "".join(map(str, figures))
+    mantissa = f"{text[0]}.{text[1:]}" if len(text) > 1 else text
+    return f"{'-' if sign else ''}{mantissa}e{'+' if point >= 0 else '-'}{abs(point):02}"
+
+
+_FLOAT_DIGITS = {"float4": 6, "float8": 15}
 
 
 def number_text(value: int | float | Decimal) -> str:
@@ -149,7 +192,7 @@ def json_text(value: Any, spaced: bool = True) -> str:
     """
     comma, colon = (", ", ": ") if spaced else (",", ":")
     if isinstance(value, dict):
-        keys = sorted(value, key=lambda key: (len(key.encode()), key.encode()))
+        keys = sorted(value, key=_json_key_order)
         pairs = (f"{json_text(key)}{colon}{json_text(value[key], spaced)}" for key in keys)
         return "{" + comma.join(pairs) + "}"
     if isinstance(value, list):
@@ -158,42 +201,43 @@ def json_text(value: Any, spaced: bool = True) -> str:
         return json.dumps(value, ensure_ascii=False)
     if math.isnan(value) or math.isinf(value):
         return "null"
-    return format(Decimal(repr(value)), "f") if isinstance(value, float) else number_text(value)
+    if isinstance(value, float):
+        return "0" if value == 0 else format(Decimal(repr(value)), "f").removesuffix(".0")
+    return number_text(value)
 
 
-def parse_json(text: str) -> Any:
-    """Read JSON without losing digits. Raises `DatabaseError` 22P02."""
+def parse_json(text: str, is_binary: bool = True) -> Any:
+    """Read JSON without losing digits; `json` takes what `jsonb` does not. Raises
+    `DatabaseError`."""
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        raise _invalid_json(_json_complaint(text, error.pos)) from None
+        if "\\u" in text:
+            check_json(text, is_binary)
+        return json.loads(text, parse_float=_decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise _invalid_json(None) from None
+        _refuse_json(text, is_binary)
 
 
-def timestamp_text(now_s: float) -> str:
-    """A moment (seconds since the epoch) as `timestamptz`, to the microsecond."""
-    microseconds = round(now_s * 1_000_000)
-    moment = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
-    return _iso(moment.replace(microsecond=microseconds % 1_000_000))
+def _refuse_json(text: str, is_binary: bool) -> NoReturn:
+    try:
+        check_json(text, is_binary)
+    except RecursionError:
+        raise DatabaseError("54001", "stack depth limit exceeded") from None
+    raise DatabaseError("22P02", "invalid input syntax for type json")
+
+
+def _decimal(text: str) -> Decimal:
+    number = Decimal(text)
+    return abs(number) if number.is_zero() else number
 
 
 # How each type reads its text.
 
 
-def _invalid_json(details: str | None) -> DatabaseError:
-    return DatabaseError("22P02", "invalid input syntax for type json", details)
-
-
-def _json_complaint(text: str, at: int) -> str:
-    token = re.compile(r"\s*(\w+|.)", re.DOTALL).match(text, at)
-    if token is None:
-        return "The input string ended unexpectedly."
-    return f'Token "{token[1]}" is invalid.'
-
-
 def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+_SPACE = " \t\n\r\v\f"
 
 
 def _invalid(type_label: str, text: str, code: str = "22P02") -> DatabaseError:
@@ -202,9 +246,10 @@ def _invalid(type_label: str, text: str, code: str = "22P02") -> DatabaseError:
 
 def _integer(type_label: str, bits: int) -> Callable[[str, Modifier], int]:
     def parse(text: str, _: Modifier) -> int:
-        if not re.fullmatch(r"[+-]?[0-9]+", text.strip()):
+        digits = text.strip(_SPACE)
+        if not re.fullmatch(r"[+-]?[0-9]+", digits):
             raise _invalid(type_label, text)
-        number = int(text) if len(text) < 64 else 1 << 64
+        number = int(digits) if len(digits) < 64 else 1 << 64
         if not -(1 << bits - 1) <= number < 1 << bits - 1:
             raise DatabaseError("22003", f'value "{text}" is out of range for type {type_label}')
         return number
@@ -213,11 +258,11 @@ def _integer(type_label: str, bits: int) -> Callable[[str, Modifier], int]:
 
 
 def _float8(text: str, _: Modifier) -> float:
-    return _float(text, "double precision", 1.7976931348623157e308)
+    return _float(text, "double precision", 1.7976931348623157e308, 5e-324)
 
 
 def _float4(text: str, _: Modifier) -> float:
-    number = _float(text, "real", 3.4028235677973366e38)
+    number = _float(text, "real", 3.4028235677973366e38, 7.006492321624085e-46)
     if math.isnan(number) or math.isinf(number):
         return number
     single = struct.unpack("f", struct.pack("f", number))[0]
@@ -225,14 +270,17 @@ def _float4(text: str, _: Modifier) -> float:
     return next(short for short in shortest if struct.pack("f", short) == struct.pack("f", single))
 
 
-def _float(text: str, type_label: str, greatest: float) -> float:
-    word = text.strip().lower()
+def _float(text: str, type_label: str, greatest: float, least: float) -> float:
+    word = text.strip(_SPACE).lower()
     if word in ("nan", "infinity", "inf", "-infinity", "-inf", "+infinity", "+inf"):
         return float(word)
+    if re.fullmatch(r"[+-]?0x[0-9a-f]+(\.[0-9a-f]*)?(p[+-]?[0-9]{1,4})?", word):
+        return float.fromhex(word)
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", word):
         raise _invalid(type_label, text)
     number = float(word)
-    if abs(number) > greatest:
+    is_lost = abs(number) < least and Decimal(word) != 0
+    if abs(number) > greatest or is_lost:
         raise DatabaseError("22003", f'"{text}" is out of range for type {type_label}')
     return number
 
@@ -241,18 +289,29 @@ _NUMERIC_EXPONENT_MAX = 131_071
 
 
 def _numeric(text: str, modifier: Modifier) -> Decimal:
-    word = text.strip()
-    shape = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,6})?|nan|[+-]?inf(inity)?"
+    word = text.strip(_SPACE)
+    shape = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,12})?|nan|[+-]?inf(inity)?"
     if not re.fullmatch(shape, word, re.IGNORECASE):
         raise _invalid("numeric", text)
-    number = Decimal(word)
-    if number.is_finite() and abs(number.adjusted()) > _NUMERIC_EXPONENT_MAX:
+    try:
+        number = Decimal(word)
+        is_huge = number.is_finite() and abs(number.adjusted()) > _NUMERIC_EXPONENT_MAX
+    except InvalidOperation:
+        is_huge = True
+    if is_huge:
         raise DatabaseError("22003", "value overflows numeric format")
+    number = abs(number) if number.is_zero() else number
     return _to_precision(number, modifier) if modifier and not number.is_nan() else number
 
 
 def _to_precision(number: Decimal, modifier: Modifier) -> Decimal:
     precision, scale = (*modifier, 0)[:2]
+    if number.is_infinite():
+        raise DatabaseError(
+            "22003",
+            "numeric field overflow",
+            f"A field with precision {precision}, scale {scale} cannot hold an infinite value.",
+        )
     try:
         rounded = number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
         fits = abs(rounded) < Decimal(10) ** (precision - scale)
@@ -273,7 +332,7 @@ _FALSE = ("f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0")
 
 
 def _bool(text: str, _: Modifier) -> bool:
-    word = text.strip().lower()
+    word = text.strip(_SPACE).lower()
     if word in _TRUE:
         return True
     if word in _FALSE:
@@ -295,15 +354,27 @@ def _bounded(type_label: str, padded: bool) -> Callable[[str, Modifier], str]:
     return parse
 
 
+_UUID = re.compile(r"(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}")
+
+
 def _uuid(text: str, _: Modifier) -> str:
-    digits = re.sub(r"(?<=.)-(?=.)", "", text.strip().strip("{}"))
-    if not re.fullmatch(r"[0-9a-fA-F]{32}", digits):
+    inner = text[1:-1] if text.startswith("{") and text.endswith("}") else text
+    if not _UUID.fullmatch(inner):
         raise _invalid("uuid", text)
-    return str(uuid.UUID(digits))
+    return str(uuid.UUID(inner.replace("-", "")))
 
 
 def _json(text: str, _: Modifier) -> Any:
+    return parse_json(text, is_binary=False)
+
+
+def _jsonb(text: str, _: Modifier) -> Any:
     return parse_json(text)
+
+
+def _plain(parse: Callable[[str], Value]) -> Callable[[str, Modifier], Value]:
+    """A type whose brackets, if any, change nothing here."""
+    return lambda text, _: parse(text)
 
 
 def _bytea(text: str, _: Modifier) -> str:
@@ -329,101 +400,31 @@ def _octet(escape: bytes) -> bytes:
     return b"\\" if escape == b"\\\\" else bytes([int(escape[1:], 8)])
 
 
-def _moment(text: str, type_label: str) -> datetime:
-    """A date with or without time and zone. Raises 22007 for its shape, 22008 for its range."""
-    word = text.strip()
-    try:
-        return datetime.fromisoformat(word)
-    except ValueError:
-        pass
-    if re.match(r"[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9:.]+)?([+-][0-9:]+|Z)?$", word):
-        raise _out_of_range(text, _exceeds_the_calendar(word))
-    raise _invalid(type_label, text, "22007")
-
-
-def _out_of_range(text: str, may_be_swapped: bool = False) -> DatabaseError:
-    hint = 'Perhaps you need a different "datestyle" setting.' if may_be_swapped else None
-    message = f'date/time field value out of range: "{text}"'
-    return DatabaseError("22008", message, hint=hint)
-
-
-def _exceeds_the_calendar(word: str) -> bool:
-    """Whether the month or the day is one that no calendar has."""
-    _, month, day = (int(part) for part in re.findall("[0-9]+", word)[:3])
-    return not (1 <= month <= 12 and 1 <= day <= 31)
-
-
-def _fraction(text: str, moment: datetime | time) -> str:
-    """ISO text whose fraction has no trailing zeros, as Postgres prints it."""
-    return text.rstrip("0").rstrip(".") if moment.microsecond else text
-
-
-def _iso(moment: datetime) -> str:
-    plain = moment.replace(tzinfo=None).isoformat()
-    zone = "" if moment.tzinfo is None else "+00:00"
-    return _fraction(plain, moment) + zone
-
-
-def _timestamptz(text: str, _: Modifier) -> str:
-    if text.strip().lower() in ("infinity", "-infinity"):
-        return text.strip().lower()
-    moment = _moment(text, "timestamp with time zone")
-    return _iso((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC))
-
-
-def _timestamp(text: str, _: Modifier) -> str:
-    if text.strip().lower() in ("infinity", "-infinity"):
-        return text.strip().lower()
-    return _iso(_moment(text, "timestamp").replace(tzinfo=None))
-
-
-def _date(text: str, _: Modifier) -> str:
-    moment = _moment(text, "date")
-    return date(moment.year, moment.month, moment.day).isoformat()
-
-
-def _time(text: str, _: Modifier) -> str:
-    try:
-        moment = time.fromisoformat(text.strip()).replace(tzinfo=None)
-    except ValueError:
-        if re.fullmatch(r"[0-9]{1,2}:[0-9]{1,2}(:[0-9.]+)?", text.strip()):
-            raise _out_of_range(text) from None
-        raise _invalid("time", text, "22007") from None
-    return _fraction(moment.isoformat(), moment)
-
-
-def _interval(text: str, _: Modifier) -> str:
-    parsed = parse_interval(text)
-    if parsed is None:
-        raise _invalid("interval", text, "22007")
-    return parsed
-
-
 def _inet(text: str, _: Modifier) -> str:
     try:
-        address = ipaddress.ip_interface(text.strip())
+        if "%" in text or text != text.strip():
+            raise ValueError
+        address = ipaddress.ip_interface(_padded(text))
     except ValueError:
         raise _invalid("inet", text) from None
     whole = address.network.prefixlen == address.max_prefixlen
-    return str(address.ip) if whole else str(address)
+    shown = str(address.ip)
+    mapped = getattr(address.ip, "ipv4_mapped", None)
+    if mapped is not None:
+        shown = f"::ffff:{mapped}"
+    return shown if whole else f"{shown}/{address.network.prefixlen}"
+
+
+def _padded(text: str) -> str:
+    """An IPv4 network may leave out the bytes that are not its own: `192.168/16`."""
+    address, slash, length = text.partition("/")
+    missing = 3 - address.count(".")
+    if not slash or ":" in address or not missing or not address:
+        return text
+    return address + ".0" * missing + slash + length
 
 
 # Arrays.
-
-
-def _parse_array(type_name: str, text: str, modifier: Modifier, explicit: bool) -> list[Value]:
-    if not text.strip().startswith("{"):
-        raise DatabaseError(
-            "22P02",
-            f'malformed array literal: "{text}"',
-            'Array value must start with "{" or dimension information.',
-        )
-    items, end = _array_items(text.strip(), 1, text)
-    if end != len(text.strip()):
-        raise DatabaseError(
-            "22P02", f'malformed array literal: "{text}"', "Junk after closing right brace."
-        )
-    return _cast_items(type_name[1:], items, modifier, explicit)
 
 
 def _cast_items(element: str, items: list[Any], modifier: Modifier, explicit: bool) -> list[Value]:
@@ -437,40 +438,16 @@ def _cast_items(element: str, items: list[Any], modifier: Modifier, explicit: bo
     ]
 
 
-_ARRAY_TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[{},]|(?:[^"\\{},\s]|\\.|\s+(?=[^{},\s]))+)\s*')
-
-
-def _array_items(text: str, at: int, whole: str) -> tuple[list[Any], int]:
-    """The items from `at` to the closing brace, and where it ends; quotes and escapes undone."""
-    items: list[Any] = []
-    expects_item = True
-    while match := _ARRAY_TOKEN.match(text, at):
-        token, at = match[1], match.end()
-        if token == "}" and not (expects_item and items):
-            return items, at
-        if (token == ",") == expects_item or token == "}":
-            break
-        if token == "{":
-            nested, at = _array_items(text, at, whole)
-            items.append(nested)
-        elif token != ",":
-            items.append(_array_text(token))
-        expects_item = token == ","
-    raise DatabaseError("22P02", f'malformed array literal: "{whole}"', "Unexpected end of input.")
-
-
-def _array_text(token: str) -> str | None:
-    if token.upper() == "NULL":
-        return None
-    inner = token[1:-1] if token.startswith('"') else token
-    return re.sub(r"\\(.)", r"\1", inner, flags=re.DOTALL)
-
-
-def _array_item(text: str, value: Value) -> str:
-    if value is None:
-        return "NULL"
-    plain = text and text.upper() != "NULL" and not re.search(r'[{}",\\\s]', text)
-    return text if plain else '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+def _array_output(type_name: str, value: list[Value]) -> str:
+    is_nested = type_name not in ("_json", "_jsonb")
+    return array_text(
+        [
+            _array_output(type_name, item)
+            if is_nested and isinstance(item, list)
+            else item_text(None if item is None else output(type_name[1:], item))
+            for item in value
+        ]
+    )
 
 
 _TYPES = {
@@ -488,12 +465,12 @@ _TYPES = {
         Type("bpchar", "character", _bounded("character", True), "S"),
         Type("uuid", "uuid", _uuid, "uuid"),
         Type("json", "json", _json, "json"),
-        Type("jsonb", "jsonb", _json, "jsonb"),
-        Type("date", "date", _date, "D"),
-        Type("time", "time without time zone", _time, "time"),
-        Type("timestamp", "timestamp without time zone", _timestamp, "D"),
-        Type("timestamptz", "timestamp with time zone", _timestamptz, "D"),
-        Type("interval", "interval", _interval, "interval"),
+        Type("jsonb", "jsonb", _jsonb, "jsonb"),
+        Type("date", "date", _plain(parse_date), "D"),
+        Type("time", "time without time zone", _plain(parse_time), "time"),
+        Type("timestamp", "timestamp without time zone", _plain(parse_timestamp), "D"),
+        Type("timestamptz", "timestamp with time zone", _plain(parse_timestamptz), "D"),
+        Type("interval", "interval", _plain(parse_interval), "interval"),
         Type("bytea", "bytea", _bytea, "bytea"),
         Type("inet", "inet", _inet, "inet"),
     )

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from fake_server.database import DatabaseError, cast, from_json, json_text, order_key
-from fake_server.database.types import canonical, output, timestamp_text
+from fake_server.database.moments import timestamp_text
+from fake_server.database.types import canonical, output
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What a real PostgreSQL answered, and the program that asked it."""

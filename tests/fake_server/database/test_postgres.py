@@ -1,0 +1,52 @@
+"""Our database beside the answers of a real PostgreSQL 15 (`postgres/record.py`)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fake_server.database import DatabaseError, json_text, types
+from fake_server.database.expressions import Typed, json_value
+from fake_server.database.sql import parse_expression, type_of
+
+HERE = Path(__file__).parent / "postgres"
+CASTS: dict[str, dict[str, Any]] = json.loads((HERE / "casts.json").read_text("utf-8"))
+
+
+def cast(type_name: str, literal: str) -> list[str]:
+    """A literal as text and as jsonb."""
+    name, modifier = type_of(parse_expression(f"''::{type_name}").args["to"])
+    value = types.cast(name, literal, modifier, explicit=True)
+    return [types.output(name, value), json_text(json_value(Typed(name, value)))]
+
+
+def refusal(error: DatabaseError) -> dict[str, Any]:
+    return {
+        "code": error.code,
+        "message": error.message,
+        "details": error.details,
+        "hint": error.hint,
+    }
+
+
+@pytest.mark.parametrize("type_name", CASTS)
+def test_literals_are_read_printed_and_refused_as_by_postgres(type_name: str) -> None:
+    """Of `json` only what it means is kept, not how it was written."""
+    answers: dict[str, Any] = {}
+    for literal in CASTS[type_name]:
+        try:
+            answers[literal] = cast(type_name, literal)
+        except DatabaseError as error:
+            answers[literal] = refusal(error)
+    expected = dict(CASTS[type_name])
+    if type_name in ("json", "jsonb"):
+        answers = {key: _meaning(answer) for key, answer in answers.items()}
+        expected = {key: _meaning(answer) for key, answer in expected.items()}
+    assert answers == expected
+
+
+def _meaning(answer: Any) -> Any:
+    return answer[1] if isinstance(answer, list) else answer
