@@ -58,6 +58,20 @@ class Chain:
             self._deliver(place, parcel)
         self._advance(now_s)
 
+    def lets_by(self, data: bytes) -> bool:
+        """Whether `data` passes every toxic at once and whole: then it has, and is not fed.
+
+        The short way for what most chains do most of the time. It needs no clock.
+        """
+        if self._ready:
+            return False
+        for slot in self._slots:
+            if not slot.lets_by(data):
+                return False
+        for slot in self._slots:
+            slot.let_by(data)
+        return True
+
     def feed(self, item: Item, now_s: float) -> None:
         """Take in what was received now; data is cut to what Toxiproxy reads at once."""
         self._advance(now_s)

@@ -44,6 +44,9 @@ class LatencyStage(Stage):
         else:
             yield max(now_s, received_s + self._draw_s()), item
 
+    def lets_by(self, data: bytes) -> bool:
+        return not (self._toxic.latency or self._toxic.jitter)
+
     def update(self, toxic: Toxic, now_s: float) -> None:
         assert isinstance(toxic, Latency)
         self._toxic = toxic

@@ -43,6 +43,12 @@ class LimitDataStage(Stage):
         if self._passed_bytes >= self._limit_bytes:
             yield now_s, Signal.CLOSE
 
+    def lets_by(self, data: bytes) -> bool:
+        return self._passed_bytes + len(data) < self._limit_bytes
+
+    def let_by(self, data: bytes) -> None:
+        self._passed_bytes += len(data)
+
     def update(self, toxic: Toxic, now_s: float) -> None:
         assert isinstance(toxic, LimitData)
         self._limit_bytes = toxic.bytes

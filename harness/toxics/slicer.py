@@ -48,6 +48,10 @@ class SlicerStage(Stage):
             now_s += delay_s
             yield now_s, b""
 
+    def lets_by(self, data: bytes) -> bool:
+        largest = self._toxic.average_size + self._toxic.size_variation
+        return not self._toxic.delay and (largest == 0 or len(data) <= largest)
+
     def update(self, toxic: Toxic, now_s: float) -> None:
         assert isinstance(toxic, Slicer)
         self._toxic = toxic

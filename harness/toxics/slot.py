@@ -65,6 +65,17 @@ class Slot:
         """Bytes waiting and bytes being passed on."""
         return self._inbox_bytes + self._current_bytes
 
+    def lets_by(self, data: bytes) -> bool:
+        """Whether `data` would pass at once and whole: nothing is before it, nothing is done."""
+        if self._current is not None or self._inbox or self._ended:
+            return False
+        return not self.hit or self.stage.lets_by(data)
+
+    def let_by(self, data: bytes) -> None:
+        """`data` has passed."""
+        if self.hit:
+            self.stage.let_by(data)
+
     def accept(self, parcel: Parcel) -> None:
         """Put a parcel at the end of the queue; call `advance` to move it on."""
         if not self._ended:

@@ -32,6 +32,9 @@ class SlowCloseStage(Stage):
     def feed(self, item: Item, received_s: float, now_s: float) -> Iterator[Timed]:
         yield (now_s + self._delay_s if isinstance(item, Signal) else now_s), item
 
+    def lets_by(self, data: bytes) -> bool:
+        return True
+
     def update(self, toxic: Toxic, now_s: float) -> None:
         assert isinstance(toxic, SlowClose)
         self._delay_s = toxic.delay / 1000

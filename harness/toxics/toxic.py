@@ -74,6 +74,16 @@ class Stage(ABC):
         An empty piece (`b""`) passes nothing on: the stage is busy until then.
         """
 
+    def lets_by(self, data: bytes) -> bool:
+        """Whether `data` would leave at once, whole, and change nothing but `let_by`'s count.
+
+        A stage that says no is fed.
+        """
+        return False
+
+    def let_by(self, data: bytes) -> None:  # noqa: B027 (few stages count)
+        """`data` has passed without being fed: count it."""
+
     def deadline(self) -> float | None:
         """When `expire` must be called, if nothing is fed before."""
         return None

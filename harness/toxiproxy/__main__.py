@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import json
@@ -12,43 +11,63 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
-from harness.entropy import BadSeed, parse_seed
+from harness.toxiproxy.address import BadAddress
 from harness.toxiproxy.api import VERSION
+from harness.toxiproxy.errors import ApiError
+from harness.toxiproxy.options import EXIT_USAGE, Options, read_options
 from harness.toxiproxy.server import ToxiproxyServer
 
-EXIT_USAGE = 3
+CONFIG_BYTES_MAX = 16 << 20
 
 
 def main() -> int:
     """Serve until told to end. Exit codes: 0 ended on request, 3 cannot be started so."""
-    args = _parse()
+    options = read_options()
+    if options.version:
+        print(f"toxiproxy-server version {VERSION}")
+        return 0
+    seed = secrets.randbits(64) if options.seed is None else options.seed
     try:
-        seed = parse_seed(args.seed) if args.seed else secrets.randbits(64)
-        return asyncio.run(_serve(args.host, args.port, seed, args.until_stdin_closes))
-    except BadSeed as error:
-        return _complain(str(error))
-    except OSError as error:
+        return asyncio.run(_serve(options, seed))
+    except BadAddress as error:
         return _complain(
-            f"cannot listen on {args.host}:{args.port}: {error.strerror}; "
+            f"cannot listen on {options.host}:{options.port}: {error}; "
             "say --port 0 for any free port"
         )
 
 
-async def _serve(host: str, port: int, seed: int, until_stdin_closes: bool) -> int:
-    server = ToxiproxyServer(host, port, seed=seed)
+async def _serve(options: Options, seed: int) -> int:
+    server = ToxiproxyServer(options.host, options.port, seed=seed, metrics=options.metrics)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     await server.start()
-    if until_stdin_closes:
+    if options.config:
+        await _populate(server, options.config)
+    if options.until_stdin_closes:
         _call_at_eof(lambda: loop.call_soon_threadsafe(ended.set))
     ready = {"host": server.host, "port": server.port, "version": VERSION, "seed": seed}
     print(json.dumps(ready), flush=True)
     await ended.wait()
     server.stop()
     return 0
+
+
+async def _populate(server: ToxiproxyServer, config: Path) -> None:
+    """A failure is told and no more, as in the original: proxies that came before it stay."""
+    try:
+        with config.open("rb") as file:
+            text = file.read(CONFIG_BYTES_MAX)
+    except OSError as error:
+        _complain(f"cannot read the config file {config}: {error.strerror}")
+        return
+    try:
+        await server.populate(text)
+    except ApiError as error:
+        _complain(f"cannot create the proxies of {config}: {error.text}")
 
 
 def _call_at_eof(callback: Callable[[], object]) -> None:
@@ -66,31 +85,6 @@ def _call_at_eof(callback: Callable[[], object]) -> None:
             callback()
 
     threading.Thread(target=watch, name="until-stdin-closes", daemon=True).start()
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        sys.exit(_complain(message))
-
-
-def _parse() -> argparse.Namespace:
-    parser = _Parser(
-        prog="python -m harness.toxiproxy",
-        description="A Toxiproxy-compatible server. Prints one line of JSON when it is ready.",
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address of the API")
-    parser.add_argument("--port", type=_port, default=8474, help="port of the API; 0: any free one")
-    parser.add_argument("--seed", help="fixes every draw of the toxics: a number or a commit hash")
-    parser.add_argument(
-        "--until-stdin-closes", action="store_true", help="end when standard input does"
-    )
-    return parser.parse_args()
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; say a number from 0 to 65535")
-    return int(text)
 
 
 def _complain(message: str) -> int:

@@ -21,6 +21,8 @@ from harness.toxiproxy.errors import (
 )
 from harness.toxiproxy.fields import read_list, read_object
 from harness.toxiproxy.jsontext import decode_first, encode
+from harness.toxiproxy.metrics import CONTENT_TYPE as PROMETHEUS
+from harness.toxiproxy.metrics import Metrics
 from harness.toxiproxy.proxy import Proxy
 from harness.toxiproxy.toxic_record import STREAMS, ToxicRecord, attribute_names
 
@@ -55,8 +57,9 @@ class Answer:
 class Api:
     """Answers requests. Keeps no state but the proxies."""
 
-    def __init__(self, proxies: Proxies) -> None:
+    def __init__(self, proxies: Proxies, metrics: Metrics | None = None) -> None:
         self._proxies = proxies
+        self._metrics = metrics or Metrics()
 
     async def answer(self, method: str, target: str, user_agent: str, body: bytes) -> Answer:
         """Answer one request. Never raises for what a client sent."""
@@ -64,21 +67,25 @@ class Api:
         if (clean := _clean(path)) != path:
             return Answer(301, routed=False, headers={"Location": quote(clean)})
         found = _find(path)
-        if found is None:
+        if found is None or (path == METRICS and not self._metrics):
             return _text(404, "404 page not found", routed=False)
         handlers, names = found
-        if method not in handlers:
+        handler = handlers.get(method) or handlers.get(ANY_METHOD)
+        if handler is None:
             return Answer(405, routed=False)
         # Keeps pages in a browser from driving a server on the same machine.
         if user_agent.startswith("Mozilla/"):
             return _text(403, "User agent not allowed")
         try:
-            return await handlers[method](self, body, *names)
+            return await handler(self, body, *names)
         except ApiError as error:
             return _refusal(error)
 
     async def version(self, body: bytes) -> Answer:
         return Answer(200, f'{{"version": "{VERSION}"}}\n', "application/json;charset=utf-8")
+
+    async def metrics(self, body: bytes) -> Answer:
+        return Answer(200, self._metrics.text(self._proxies.ledger), PROMETHEUS)
 
     async def list_proxies(self, body: bytes) -> Answer:
         return _json(200, self._proxies.to_json())
@@ -91,13 +98,20 @@ class Api:
     async def populate(self, body: bytes) -> Answer:
         done: list[Proxy] = []
         try:
-            for asked in _read_population(body):
-                proxy = await self._proxies.replace(**_with_defaults(asked))
-                done.append(proxy)
+            await self.populate_into(done, body)
         except ApiError as error:
             said = {"error": error.text, "status": error.status}
             return Answer(error.status, encode({**said, **_done(done)}), JSON)
         return _json(201, _done(done))
+
+    async def populate_into(self, done: list[Proxy], body: bytes) -> None:
+        """Create or replace the proxies of a JSON array, adding each to `done` as it is there.
+
+        Raises `ApiError` for the first that cannot be; those before it stay.
+        """
+        for asked in _read_population(body):
+            proxy = await self._proxies.replace(**_with_defaults(asked))
+            done.append(proxy)
 
     async def get_proxy(self, body: bytes, name: str) -> Answer:
         return _json(200, self._proxies.get(name).to_json())
@@ -151,9 +165,13 @@ class Api:
         return Answer(204)
 
 
+METRICS = "/metrics"
+ANY_METHOD = "*"
+
 Handler = Callable[..., Awaitable[Answer]]
 ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/version": {"GET": Api.version},
+    METRICS: {ANY_METHOD: Api.metrics},
     "/reset": {"POST": Api.reset},
     "/populate": {"POST": Api.populate},
     "/proxies": {"GET": Api.list_proxies, "POST": Api.create_proxy},

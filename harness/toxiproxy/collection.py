@@ -9,6 +9,7 @@ from typing import Any
 from harness.toxiproxy.address import BadAddress
 from harness.toxiproxy.errors import cannot_listen, proxy_exists, proxy_not_found
 from harness.toxiproxy.proxy import Proxy
+from harness.toxiproxy.traffic import Ledger
 
 
 class Proxies:
@@ -16,6 +17,7 @@ class Proxies:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        self.ledger = Ledger()
         self._proxies: dict[str, Proxy] = {}
         self._turn = asyncio.Lock()
 
@@ -36,7 +38,7 @@ class Proxies:
         async with self._turn:
             if name in self._proxies:
                 raise proxy_exists()
-            proxy = Proxy(name, listen, upstream, self._seed)
+            proxy = Proxy(name, listen, upstream, self._seed, self.ledger)
             await self._add(proxy, enabled)
             return proxy
 
@@ -54,7 +56,7 @@ class Proxies:
                 except BadAddress as error:
                     raise cannot_listen(str(error)) from None
                 existing.stop()
-            proxy = Proxy(name, listen, upstream, self._seed)
+            proxy = Proxy(name, listen, upstream, self._seed, self.ledger)
             await self._add(proxy, enabled)
             return proxy
 

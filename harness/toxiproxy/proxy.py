@@ -11,6 +11,7 @@ from harness.toxics import Chain
 from harness.toxiproxy.address import BadAddress, listen, resolve, split
 from harness.toxiproxy.link import Link, Side
 from harness.toxiproxy.toxic_record import STREAMS, StreamName, ToxicRecord
+from harness.toxiproxy.traffic import Ledger, Route, Traffic
 
 DIAL_TIMEOUT_S = 30.0
 """An upstream that does not answer is given up, so that no connection hangs for ever."""
@@ -22,13 +23,14 @@ class Proxy:
     Nothing here waits for a peer: chains are edited and sockets closed in one step of the loop.
     """
 
-    def __init__(self, name: str, listen: str, upstream: str, seed: int) -> None:
+    def __init__(self, name: str, listen: str, upstream: str, seed: int, ledger: Ledger) -> None:
         self.name = name
         self.listen = listen
         self.upstream = upstream
         # Toxics in the order they were added; names are unique over both streams.
         self.toxics: dict[str, ToxicRecord] = {}
         self._seed = seed
+        self._ledger = ledger
         self._server: asyncio.AbstractServer | None = None
         self._links: dict[Link, int] = {}
         self._accepted = 0
@@ -126,18 +128,26 @@ class Proxy:
     def _accept(self) -> Side:
         self._accepted += 1
         number = self._accepted
-        link = Link(self._dial, lambda: self._make_chains(number), self._forget)
+        link = Link(self, number)
         self._links[link] = number
         return link.client
 
-    def _forget(self, link: Link) -> None:
+    def forget(self, link: Link) -> None:
+        """A connection is gone."""
         self._links.pop(link, None)
 
-    def _dial(self, make_side: Callable[[], Side]) -> asyncio.Task[None]:
+    def traffic(self) -> Mapping[StreamName, Traffic]:
+        """Where the bytes of its connections are counted, by direction."""
+        return {
+            stream: self._ledger.traffic(Route(stream, self.listen, self.name, self.upstream))
+            for stream in STREAMS
+        }
+
+    def dial(self, make_side: Callable[[], Side]) -> asyncio.Task[None]:
+        """Reach the upstream; the link sees by its side whether that came about."""
         return asyncio.get_running_loop().create_task(self._connect(make_side))
 
     async def _connect(self, make_side: Callable[[], Side]) -> None:
-        """Reach the upstream; the link sees by its side whether that came about."""
         loop = asyncio.get_running_loop()
         try:
             host, port = split(self.upstream)
@@ -146,7 +156,8 @@ class Proxy:
         except (OSError, ValueError, OverflowError):  # of which the last is a port over 65535
             return
 
-    def _make_chains(self, number: int) -> Mapping[StreamName, Chain]:
+    def chains(self, number: int) -> Mapping[StreamName, Chain]:
+        """The toxics of both streams for a connection, by its number."""
         rng = substream(self._seed, f"{self.name}/{number}")
         chains = {stream: Chain(rng) for stream in STREAMS}
         now_s = asyncio.get_running_loop().time()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from harness.toxiproxy.address import Address, listen, resolve, split
 from harness.toxiproxy.api import Api
 from harness.toxiproxy.collection import Proxies
 from harness.toxiproxy.http import HttpConnection, RequestCounter
+from harness.toxiproxy.metrics import Metrics
 
 
 class ToxiproxyServer:
@@ -15,20 +17,36 @@ class ToxiproxyServer:
     `seed` fixes every draw of every toxic, by proxy, connection and toxic name.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, seed: int) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        seed: int,
+        metrics: Metrics | None = None,
+    ) -> None:
         self.host = host
         self.port = port
         self.proxies = Proxies(seed)
+        self._api = Api(self.proxies, metrics)
         self._server: asyncio.AbstractServer | None = None
         self._connections: dict[HttpConnection, None] = {}
 
     async def start(self) -> None:
-        """Listen; afterwards `port` is the real one. Raises `OSError` if it is taken."""
-        api, counter = Api(self.proxies), RequestCounter()
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: HttpConnection(api, counter, self._connections), self.host, self.port
+        """Listen; afterwards `port` is the real one. Raises `BadAddress` if it cannot."""
+        counter = RequestCounter()
+        address = await resolve(str(Address(self.host, self.port)))
+        self._server, bound = await listen(
+            lambda: HttpConnection(self._api, counter, self._connections), address
         )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = int(split(bound)[1])
+
+    async def populate(self, text: bytes) -> None:
+        """Create or replace the proxies of a JSON array, as `/populate` does.
+
+        Raises `ApiError` for the first that cannot be; those before it stay.
+        """
+        await self._api.populate_into([], text)
 
     def stop(self) -> None:
         """Stop the API and every proxy; nothing is waited for."""

@@ -16,6 +16,8 @@ from tests.toxiproxy.wire import Wire, connected, echo, running, upstream
 STUCK_BYTES = 64 << 20
 """More than the sockets, the transports and a full latency toxic can hold."""
 
+DELAYS_MS = {"latency": {"latency": 20}, "slow_close": {"delay": 20}}
+
 
 async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while await reader.read(1 << 16):
@@ -188,20 +190,66 @@ async def test_a_closing_clients_held_data_still_arrives() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_half_close_is_not_carried() -> None:
-    """As in the original: the reply after a client's shutdown is lost."""
+@pytest.mark.parametrize("toxic", [None, "latency", "slow_close", "slicer"])
+async def test_a_half_close_is_carried(toxic: str | None) -> None:
+    """The original closes both ways, and the reply after a client's shutdown is lost."""
+    asked = asyncio.get_running_loop().create_future()
 
     async def reply_at_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(-1)
-        await asyncio.sleep(0.2)
+        asked.set_result(await reader.read(-1))
+        await asyncio.sleep(0.1)
         writer.write(b"reply")
 
     async with upstream(reply_at_end) as port, running() as wire:
         through = await wire.proxy(port)
+        if toxic:
+            for stream in ("upstream", "downstream"):
+                await wire.toxic(toxic, stream, **DELAYS_MS.get(toxic, {}))
         async with connected(through) as (reader, writer):
             writer.write(b"request")
             writer.write_eof()
+            assert await reader.read() == b"reply"
+        assert await asked == b"request"
+        await gone(wire)
+
+
+@pytest.mark.asyncio
+async def test_a_servers_half_close_is_carried() -> None:
+    said = asyncio.get_running_loop().create_future()
+
+    async def shut_then_listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write_eof()
+        said.set_result(await reader.read(-1))
+
+    async with upstream(shut_then_listen) as port, running() as wire:
+        async with connected(await wire.proxy(port)) as (reader, writer):
             assert await reader.read() == b""
+            writer.write(b"still here")
+            writer.write_eof()
+            assert await said == b"still here"
+        await gone(wire)
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_never_closes_loses_a_client_that_is_gone() -> None:
+    """The client's end was carried as a half-close; what it can no longer get ends the rest."""
+    lost = asyncio.Event()
+
+    async def talk_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+        try:
+            while True:
+                writer.write(b"still there?")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        except ConnectionError:
+            lost.set()
+
+    async with upstream(talk_on) as port, running() as wire:
+        async with connected(await wire.proxy(port)) as (_, writer):
+            writer.write(b"x")
+        await asyncio.wait_for(lost.wait(), 5)
+        await gone(wire)
 
 
 @pytest.mark.asyncio
@@ -297,8 +345,13 @@ async def test_no_connection_is_forgotten_or_kept() -> None:
     """Every link ends in the proxy's books when both of its sockets have."""
     async with upstream(echo) as port, running() as wire:
         through = await wire.proxy(port)
-        proxy = wire.server.proxies.get("p")
         await affected(wire, through, 20)
-        async with asyncio.timeout(5):
-            while proxy.connections:  # noqa: ASYNC110 (there is no event for the last one)
-                await asyncio.sleep(0.01)
+        await gone(wire)
+
+
+async def gone(wire: Wire) -> None:
+    """Wait until the proxy has no connection left."""
+    proxy = wire.server.proxies.get("p")
+    async with asyncio.timeout(5):
+        while proxy.connections:  # noqa: ASYNC110 (there is no event for the last one)
+            await asyncio.sleep(0.01)

@@ -9,12 +9,13 @@ import pytest
 from harness.toxiproxy.address import BadAddress
 from harness.toxiproxy.proxy import Proxy
 from harness.toxiproxy.toxic_record import ToxicRecord
+from harness.toxiproxy.traffic import Ledger
 from tests.toxiproxy.wire import connected, echo, running, upstream
 
 
 @pytest.mark.asyncio
 async def test_a_move_that_cannot_be_read_changes_nothing() -> None:
-    proxy = Proxy("p", "127.0.0.1:0", "127.0.0.1:9", seed=1)
+    proxy = Proxy("p", "127.0.0.1:0", "127.0.0.1:9", seed=1, ledger=Ledger())
     await proxy.start()
     before = proxy.to_json()
     with pytest.raises(BadAddress):
@@ -26,7 +27,9 @@ async def test_a_move_that_cannot_be_read_changes_nothing() -> None:
 
 @pytest.mark.asyncio
 async def test_a_move_to_a_taken_port_leaves_it_disabled_there() -> None:
-    taken, proxy = (Proxy(name, "127.0.0.1:0", "127.0.0.1:9", seed=1) for name in "ab")
+    taken, proxy = (
+        Proxy(name, "127.0.0.1:0", "127.0.0.1:9", seed=1, ledger=Ledger()) for name in "ab"
+    )
     await taken.start()
     await proxy.start()
     with pytest.raises(BadAddress, match="already in use"):
@@ -76,7 +79,7 @@ async def _arrives(reader: asyncio.StreamReader) -> bool:
 
 
 def test_toxics_are_listed_upstream_first() -> None:
-    proxy = Proxy("p", "", "", seed=1)
+    proxy = Proxy("p", "", "", seed=1, ledger=Ledger())
     for name, stream in (("a", "downstream"), ("b", "upstream"), ("c", "UPSTREAM")):
         proxy.toxics[name] = ToxicRecord(name, "noop", stream, 1.0)
     assert [record.name for record in proxy.ordered_toxics()] == ["b", "c", "a"]

@@ -48,13 +48,6 @@ def say(size: int, sock: socket.socket) -> None:
     sock.sendall(bytes(size))
 
 
-def reply_at_end(sock: socket.socket) -> None:
-    while sock.recv(65536):
-        pass
-    time.sleep(0.1)
-    sock.sendall(b"reply")
-
-
 def read_to_end(sock: socket.socket) -> Fate:
     got = 0
     try:
@@ -71,12 +64,6 @@ def listen(_: Proxy, sock: socket.socket) -> Fate:
 
 def send(size: int, _: Proxy, sock: socket.socket) -> Fate:
     sock.sendall(bytes(size))
-    return read_to_end(sock)
-
-
-def send_and_shut(_: Proxy, sock: socket.socket) -> Fate:
-    sock.sendall(b"request")
-    sock.shutdown(socket.SHUT_WR)
     return read_to_end(sock)
 
 
@@ -191,7 +178,6 @@ CASES = {
     "limit_data 0": Case(
         [("limit_data", DOWN, {"bytes": 0})], echo, partial(send, 9), Fate(0, "FIN")
     ),
-    "half-close": Case([], reply_at_end, send_and_shut, Fate(0, "FIN")),
     "disabled": Case([], echo, be_disabled, Fate(0, "FIN")),
 }
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from harness.toxiproxy.metrics import Metrics
 from harness.toxiproxy.server import ToxiproxyServer
 
 PATIENCE_S = 10.0
@@ -74,9 +75,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def running(seed: int = 1) -> AsyncIterator[Wire]:
+async def running(seed: int = 1, metrics: Metrics | None = None) -> AsyncIterator[Wire]:
     """A server on a free port."""
-    server = ToxiproxyServer(seed=seed)
+    server = ToxiproxyServer(seed=seed, metrics=metrics)
     await server.start()
     try:
         yield Wire(server)
