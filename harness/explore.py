@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from harness.scenario import Scenario
+from harness.nemesis import Fault
+from harness.nemesis.schedules import shrink
 from harness.verdict import Judgement, Outcome, Sli, Verdict
 
 SHRINKS_MAX = 60
 """Runs spent on making a failing schedule smaller; a red property still ends soon."""
 
+Judge = Callable[[list[Fault]], Judgement]
+"""Runs a schedule, and judges what the client made of it."""
+
 
 class _Broken(Exception):
-    """An example that breaks the client; Hypothesis looks for a smaller one."""
+    """An example that breaks the client; it ends the search."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explored:
     """What a search found: the smallest schedule that breaks the client, or one that did not."""
 
-    scenario: Scenario
+    faults: list[Fault]
     broken: bool
     runs: int
     survived: int
@@ -32,71 +36,75 @@ class Explored:
 
 
 class _Search:
-    def __init__(self, judge: Callable[[Scenario], Judgement], shrinks_max: int) -> None:
+    """Judges each schedule once, and keeps count."""
+
+    def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self._shrinks_left = shrinks_max
-        # Hypothesis replays examples and must see the same answer each time.
         self._outcomes: dict[str, Outcome] = {}
-        self.smallest: Scenario | None = None
-        self.last: Scenario | None = None
-        self.last_survived: Scenario | None = None
+        self.broken: list[Fault] | None = None
+        self._last: list[Fault] = []
+        self._last_survived: list[Fault] | None = None
 
-    def explored(self) -> Explored:
-        scenario = self.smallest or self.last_survived or self.last
-        assert scenario is not None, "Hypothesis drew no scenario"
-        outcomes = list(self._outcomes.values())
-        survived = outcomes.count(Outcome.VALID)
-        return Explored(scenario, self.smallest is not None, len(outcomes), survived)
-
-    def check(self, scenario: Scenario) -> None:
-        if self._is_broken(scenario):
-            self.smallest = scenario
+    def check(self, faults: list[Fault]) -> None:
+        if self.breaks(faults):
+            self.broken = faults
             raise _Broken
 
-    def _is_broken(self, scenario: Scenario) -> bool:
-        key = repr(scenario)
+    def breaks(self, faults: list[Fault]) -> bool:
+        key = repr(faults)
         if key not in self._outcomes:
-            if self.smallest is not None:
-                if self._shrinks_left == 0:
-                    return False
-                self._shrinks_left -= 1
-            self._outcomes[key] = self._run(scenario)
+            self._outcomes[key] = self._run(faults)
         return self._outcomes[key] is Outcome.INVALID
 
-    def _run(self, scenario: Scenario) -> Outcome:
-        outcome = self._judge(scenario).outcome
-        self.last = scenario
+    def _run(self, faults: list[Fault]) -> Outcome:
+        outcome = self._judge(faults).outcome
+        self._last = faults
         if outcome is Outcome.VALID:
-            self.last_survived = scenario
+            self._last_survived = faults
         return outcome
+
+    def explored(self) -> Explored:
+        faults = self.broken or self._last_survived or self._last
+        outcomes = list(self._outcomes.values())
+        survived = outcomes.count(Outcome.VALID)
+        return Explored(faults, self.broken is not None, len(outcomes), survived)
 
 
 def explore(
-    scenarios: SearchStrategy[Scenario],
-    judge: Callable[[Scenario], Judgement],
+    schedules: SearchStrategy[list[Fault]],
+    judge: Judge,
     *,
     from_seed: int,
     examples_max: int = 100,
     shrinks_max: int = SHRINKS_MAX,
 ) -> Explored:
-    """Draw scenarios until one is judged invalid, then shrink it; the same seed draws the same."""
-    search = _Search(judge, shrinks_max)
+    """Draw schedules until one is judged invalid, then shrink it; the same seed draws the same."""
+    search = _Search(judge)
 
     @seed(from_seed)
     @settings(
         max_examples=examples_max,
         deadline=None,
         database=None,
-        phases=(Phase.generate, Phase.shrink),
+        phases=(Phase.generate,),
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    @given(scenarios)
-    def holds(scenario: Scenario) -> None:
-        search.check(scenario)
+    @given(schedules)
+    def holds(faults: list[Fault]) -> None:
+        search.check(faults)
 
     with suppress(_Broken):
         holds()
+    if search.broken is not None:
+        search.broken = shrink(search.broken, search.breaks, tries_max=shrinks_max).faults
+    return search.explored()
+
+
+def smallest(faults: Sequence[Fault], judge: Judge, *, shrinks_max: int = SHRINKS_MAX) -> Explored:
+    """Shrink a schedule that is known to break the client."""
+    search = _Search(judge)
+    search.broken = shrink(faults, search.breaks, tries_max=shrinks_max).faults
     return search.explored()
 
 
@@ -109,6 +117,7 @@ def schedules_verdict(found: Explored) -> Verdict:
         reason = f"{found.survived} schedules of faults were survived{told_nothing}"
         outcome = Outcome.VALID if found.survived else Outcome.UNKNOWN
         return Verdict(outcome, reason, {"survived": found.survived}, slis)
-    faults = [repr(fault) for fault in found.scenario.faults]
-    reason = f"broken by {', then '.join(faults)} (the smallest of {found.runs} schedules tried)"
+    faults = [repr(fault) for fault in found.faults]
+    broken_by = f"broken by {', then '.join(faults)}" if faults else "broken without any fault"
+    reason = f"{broken_by} (the smallest of {found.runs} schedules tried)"
     return Verdict(Outcome.INVALID, reason, {"faults": faults}, slis)

@@ -39,6 +39,7 @@ SCHEMA = "squall.history/1"
 
 Type = Literal["invoke", "ok", "fail", "info"]
 _TYPES = frozenset(get_args(Type))
+FaultsFelt = Literal["each", "any"]
 
 
 class MalformedHistory(ValueError):
@@ -77,6 +78,8 @@ class Header:
     """Seconds of silence after which a client must no longer claim to be joined."""
     grace_s: float = 0.0
     """Seconds after a client's recovery in which a lost message is still excused."""
+    faults_felt: FaultsFelt = "each"
+    """Which faults must have been felt, or the run shows nothing: each of them, or any at all."""
     versions: Mapping[str, str] = field(default_factory=dict)
 
 

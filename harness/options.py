@@ -8,6 +8,8 @@ from pathlib import Path
 
 from harness.clients.registry import load_client
 from harness.entropy import parse_seed
+from harness.nemesis import BadFault, Fault, check_schedule
+from harness.nemesis.schedules import loads
 from harness.scenario import WORLDS
 from harness.toxiproxy.choice import BadChoice, Choice, Embedded, choose
 
@@ -32,6 +34,9 @@ class Options:
     seeds: int = 1
     """How many seeds, from `seed` on, a storm is run with in sim; wire takes the first."""
     report: Path | None = None
+    schedule: tuple[Fault, ...] | None = None
+    """What strikes in the place of each story's own faults."""
+    shrink: bool = False
     long: bool = False
     toxiproxy: Choice = field(default_factory=Embedded)
 
@@ -53,6 +58,8 @@ def read_options(
     seed: str,
     seeds: str,
     report: str | None,
+    schedule: str | None,
+    shrink: bool,
     long: bool,
     toxiproxy: str,
 ) -> Options:
@@ -68,6 +75,8 @@ def read_options(
         seed=parse_seed(seed),
         seeds=_count(seeds),
         report=Path(report) if report else None,
+        schedule=_schedule(Path(schedule)) if schedule else None,
+        shrink=shrink,
         long=long,
         toxiproxy=_toxiproxy(toxiproxy),
     )
@@ -96,3 +105,14 @@ def _toxiproxy(said: str) -> Choice:
         return choose(said)
     except BadChoice as error:
         raise BadOption(str(error)) from None
+
+
+def _schedule(path: Path) -> tuple[Fault, ...]:
+    try:
+        faults = tuple(loads(path.read_text(encoding="utf-8"), str(path)))
+        check_schedule(faults)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadOption(f"--schedule {str(path)!r} cannot be read: {error}") from None
+    except BadFault as error:
+        raise BadOption(f"--schedule: {error}") from None
+    return faults

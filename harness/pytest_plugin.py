@@ -9,8 +9,9 @@ import sys
 import threading
 from argparse import ArgumentError
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -20,10 +21,11 @@ import pytest
 from hypothesis.strategies import SearchStrategy
 
 from harness.clients.registry import UnknownClient, client_version, load_client
-from harness.entropy import BadSeed
-from harness.explore import explore, schedules_verdict
+from harness.entropy import BadSeed, substream
+from harness.explore import Explored, Judge, explore, schedules_verdict, smallest
 from harness.generator import BadCall
-from harness.nemesis import BadFault
+from harness.nemesis import BadFault, Fault
+from harness.nemesis.schedules import as_code
 from harness.options import BadOption, Options, read_options
 from harness.run import Storm, run_storm, versions
 from harness.scenario import BadScenario, Scenario
@@ -87,6 +89,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("seed", default="1", metavar="S", help="first seed: a number or a commit hash")
     add("seeds", default="1", metavar="N", help="how many seeds each storm has in sim")
     add("report", default=None, metavar="DIR", help="write the run folder here")
+    add("schedule", default=None, metavar="FILE", help="strike with these faults (schedule.json)")
+    add("shrink", action="store_true", help="make a schedule that breaks a client in sim smaller")
     add("long", action="store_true", help="stories of more than a minute in wire, too")
     add(
         "toxiproxy",
@@ -109,6 +113,8 @@ def pytest_configure(config: pytest.Config) -> None:
             seed=said("seed"),
             seeds=said("seeds"),
             report=said("report"),
+            schedule=said("schedule"),
+            shrink=said("shrink"),
             long=said("long"),
             toxiproxy=said("toxiproxy"),
         )
@@ -144,10 +150,28 @@ class Runner:
             + (f" --toxiproxy {shlex.quote(str(toxiproxy))}" if behind else "")
         )
 
+    def rng(self, name: str) -> Random:
+        """Chance for what a story draws itself, fixed by the seed: `swarm(run.rng("faults"), …)`.
+
+        Another name gives other draws.
+        """
+        return substream(self.cell.seed, f"story/{name}")
+
     def __call__(self, scenario: Scenario) -> Judgement:
-        """Run the storm; fail the test unless a client under test is found valid."""
+        """Run the storm; fail the test unless a client under test is found valid.
+
+        `--schedule` puts its faults in the place of the story's own; with `--shrink` a storm that
+        breaks the client in sim is followed by a search for a smaller one that does.
+        """
+        options = self._plugin.options
+        if options.schedule is not None:
+            scenario = replace(scenario, faults=options.schedule)
         judgement = self.judge(scenario)
-        self.settle(judgement)
+        if options.shrink and self.cell.world == "sim" and judgement.outcome is Outcome.INVALID:
+            judgement, scenario = self._told(
+                scenario, smallest(scenario.faults, self._try(scenario))
+            )
+        self.settle(judgement, scenario.faults)
         return judgement
 
     def judge(self, scenario: Scenario) -> Judgement:
@@ -164,13 +188,16 @@ class Runner:
             client_version=client_version(self.cell.client),
         )
 
-    def explore(self, scenarios: SearchStrategy[Scenario], *, examples_max: int) -> Judgement:
+    def explore(
+        self, scenario: Scenario, schedules: SearchStrategy[list[Fault]], *, examples_max: int
+    ) -> Judgement:
         """Storm the client with many schedules; report the smallest that breaks it.
 
-        In virtual time only. What is kept in the run folder is that smallest schedule, or the last
-        one when none broke the client.
+        The scenario says everything but the faults. In virtual time only. What is kept in the run
+        folder is that smallest schedule, or the last one when none broke the client.
         """
-        world = self._plugin.world(self.cell.world)
+        if self._plugin.options.schedule is not None:
+            return self(scenario)
         if self.cell.world != "sim":
             reason = "many schedules are tried in virtual time only"
             judgement = self._plugin.keep(
@@ -179,24 +206,31 @@ class Runner:
             self.settle(judgement)
             return judgement
         found = explore(
-            scenarios,
-            lambda scenario: run_storm(self._storm(scenario), world),
-            from_seed=self.cell.seed,
-            examples_max=examples_max,
+            schedules, self._try(scenario), from_seed=self.cell.seed, examples_max=examples_max
         )
-        judgement = self.judge(found.scenario)
-        schedules = schedules_verdict(found)
-        judgement = self._plugin.keep(self, {**judgement.checkers, "schedules": schedules})
-        self.settle(judgement)
+        judgement, scenario = self._told(scenario, found)
+        self.settle(judgement, scenario.faults)
         return judgement
 
-    def settle(self, judgement: Judgement) -> None:
+    def _try(self, scenario: Scenario) -> Judge:
+        """Storms the client with other faults, and keeps nothing."""
+        world = self._plugin.world(self.cell.world)
+        return lambda faults: run_storm(self._storm(replace(scenario, faults=faults)), world)
+
+    def _told(self, scenario: Scenario, found: Explored) -> tuple[Judgement, Scenario]:
+        """Play what a search found once more, to keep it, and add what the search says."""
+        scenario = replace(scenario, faults=found.faults)
+        checkers = {**self.judge(scenario).checkers, "schedules": schedules_verdict(found)}
+        return self._plugin.keep(self, checkers), scenario
+
+    def settle(self, judgement: Judgement, faults: Sequence[Fault] = ()) -> None:
         """Report the verdict, and turn it into the outcome of the test."""
         self._plugin.reached(Result(self.cell, judgement, self.replay))
         words = f"{judgement.outcome}: {judgement.reason}"
         if judgement.outcome in (Outcome.INVALID, Outcome.UNKNOWN) and self.gates:
             # Unknown as well: a client that never worked must not leave the suite green.
-            pytest.fail(f"{words}\nreplay:  {self.replay}", pytrace=False)
+            schedule = f"\nfaults:  {as_code(faults)}" if faults else ""
+            pytest.fail(f"{words}{schedule}\nreplay:  {self.replay}", pytrace=False)
         if judgement.outcome in (Outcome.UNKNOWN, Outcome.NOT_APPLICABLE):
             pytest.skip(words)
 

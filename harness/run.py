@@ -17,6 +17,7 @@ from harness.checkers import judge
 from harness.clients.contract import Maker
 from harness.generator import Act, Call, timeline
 from harness.nemesis import CannotExpress, Nemesis, cohorts, misfit
+from harness.nemesis.schedules import dumps
 from harness.process import Process, words
 from harness.recorder import Recorder
 from harness.redact import redact
@@ -68,6 +69,8 @@ def _play_and_judge(storm: Storm, world: World, store: Store | None) -> Judgemen
         storm.cell.scenario, storm.cell.client, storm.cell.world, storm.cell.seed
     )
     header = replace(header, versions={**versions(storm.client_version), **world.versions()})
+    if store:
+        store.write_schedule(storm.cell, dumps(scenario.faults))
     writer = store.open_history(storm.cell, header) if store else HistoryWriter(None, header)
     recorder = Recorder(writer)
     try:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.checkers import Checker
 from harness.generator import Call, calm_s
-from harness.history import Header
+from harness.history import FaultsFelt, Header
 from harness.nemesis import Fault, check_schedule
+from harness.nemesis.schedules import healed_by
 from harness.workloads import Broadcast
 
 CONNECT_WITHIN_S = 15.0
@@ -42,6 +44,9 @@ class Scenario:
     grace_s: float = 0.0
     settle_s: float = 6.0
     """How long the traffic goes on after recovery, to see whether it lasts."""
+    faults_felt: FaultsFelt = "each"
+    """A story that somebody wrote shows nothing unless each of its faults was felt; of a drawn
+    one, in which a fault may strike what another has already broken, *any* will do."""
     worlds: tuple[str, ...] = WORLDS
     """Where it can be told; elsewhere it is *not applicable*."""
     checkers: Mapping[str, Checker] = field(default_factory=dict)
@@ -80,7 +85,20 @@ class Scenario:
             recovery_within_s=self.recovery_within_s,
             detect_within_s=self.detect_within_s,
             grace_s=self.grace_s,
+            faults_felt=self.faults_felt,
         )
+
+
+def storm_then_heal(
+    faults: Sequence[Fault], *, storm_s: float, liveness_within_s: float, **more: Any
+) -> Scenario:
+    """Two phases: until `storm_s` the faults strike, then all is healed and a deadline runs.
+
+    Within `liveness_within_s` of the end of the storm every wanted channel must hear again what is
+    published. `more` is what `Scenario` takes. Raises `BadFault` or `BadScenario`.
+    """
+    more = {"faults_felt": "any", **more}
+    return Scenario(faults=healed_by(faults, storm_s), recovery_within_s=liveness_within_s, **more)
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

@@ -2,6 +2,7 @@
 
     RUN/run.json                                        what was planned, by which versions
     RUN/scenario/client/world/seed/history.jsonl        every op, appended as it happens
+    RUN/scenario/client/world/seed/schedule.json        the faults, as --schedule replays them
     RUN/scenario/client/world/seed/verdict.json         written once, when it is reached
     RUN/scenario/client/world/seed/slis.json            the numbers measured
 
@@ -27,7 +28,7 @@ RUN_SCHEMA = "squall.run/1"
 VERDICT_SCHEMA = "squall.verdict/1"
 SLIS_SCHEMA = "squall.slis/1"
 
-CELL_FILES = ("history.jsonl", "verdict.json", "slis.json")
+CELL_FILES = ("history.jsonl", "schedule.json", "verdict.json", "slis.json")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")
 
@@ -136,6 +137,12 @@ class Store:
         # Line by line, so that a run that is killed keeps what it had.
         file = (folder / "history.jsonl").open("w", 1, encoding="utf-8", errors=SURROGATES)
         return HistoryWriter(file, header)
+
+    def write_schedule(self, cell: Cell, text: str) -> None:
+        """Keep the faults of the story: `harness.nemesis.schedules.dumps` makes the text."""
+        folder = self._folder(cell)
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_text(folder / "schedule.json", text + "\n")
 
     def read_history(self, cell: Cell) -> History:
         """Read a cell's history. Raises `BadRun` (there is none) or `MalformedHistory`."""
@@ -263,10 +270,12 @@ def find_runs(folders: Iterable[Path]) -> list[Store]:
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    _write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(
-        json.dumps(value, indent=1, ensure_ascii=False) + "\n", "utf-8", SURROGATES
-    )
+    temporary.write_text(text, "utf-8", SURROGATES)
     os.replace(temporary, path)
 
 

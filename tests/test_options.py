@@ -16,6 +16,8 @@ def read(**said: Any) -> Options:
         "seed": "1",
         "seeds": "1",
         "report": None,
+        "schedule": None,
+        "shrink": False,
         "long": False,
         "toxiproxy": "embedded",
     }

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.nemesis import Fault
+from harness.nemesis.schedules import dumps, loads
 from harness.store import Cell, Store
 from harness.toxiproxy import EmbeddedToxiproxy, Toxiproxy
 from harness.verdict import Outcome
@@ -63,13 +65,13 @@ def test_a_suite_of_ones_own_needs_a_conftest_and_a_story(suite: Path) -> None:
 
 
 def test_a_failure_prints_the_evidence_and_the_line_that_replays_it(suite: Path) -> None:
-    (suite / "test_mute_app.py").write_text(
+    (suite / "test_mute_live.py").write_text(
         STORY.format(fault='Fault("mute_live", after_s=2)', more="")
     )
-    code, out = storm(suite, "test_mute_app.py", "--client", "realtime_py", "--world", "sim")
+    code, out = storm(suite, "test_mute_live.py", "--client", "realtime_py", "--world", "sim")
     assert code == 1, out
     assert "invalid: " in out
-    replay = "pytest 'test_mute_app.py::test_story' --client realtime_py --world sim --seed 1"
+    replay = "pytest 'test_mute_live.py::test_story' --client realtime_py --world sim --seed 1"
     assert replay in out
 
 
@@ -113,6 +115,8 @@ def test_a_client_that_crashes_is_unknown_and_the_suite_goes_on(suite: Path) -> 
         (["--client", "nobody"], "unknown client 'nobody'; known: manager, realtime_py"),
         (["--world", "mars"], "unknown world 'mars'; known: sim, wire"),
         (["--seed", "red"], "seed 'red' is neither"),
+        (["--schedule", "none.json"], "--schedule 'none.json' cannot be read"),
+        (["--schedule", "conftest.py"], "--schedule: conftest.py: not JSON"),
         (["--toxiproxy", "nowhere"], "'nowhere' is not HOST:PORT"),
         (["--squall-toxiproxy", "/no/such"], "/no/such: there is no such file"),
     ],
@@ -231,12 +235,12 @@ def test_an_interrupted_run_keeps_what_it_had(suite: Path, number: signal.Signal
 
 def test_an_interrupt_does_not_wait_for_a_client_that_will_not_end(suite: Path) -> None:
     """The bare client spends ten seconds on closing a dead connection."""
-    (suite / "test_half_open.py").write_text(
+    (suite / "test_dead_flow.py").write_text(
         STORY.format(fault='Fault("dead_flow", after_s=1)', more="")
     )
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_half_open.py"),
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_dead_flow.py"),
             *("--client", "realtime_py", "--world", "wire", "--report", "run"),
         ],
         cwd=suite,
@@ -244,7 +248,7 @@ def test_an_interrupt_does_not_wait_for_a_client_that_will_not_end(suite: Path) 
         stderr=subprocess.STDOUT,
         text=True,
     )
-    history = suite / "run/half_open/realtime_py/wire/1/history.jsonl"
+    history = suite / "run/dead_flow/realtime_py/wire/1/history.jsonl"
     deadline = time.monotonic() + 60
     while "dead_flow" not in (history.read_text() if history.exists() else "").partition("\n")[2]:
         assert time.monotonic() < deadline, "the fault never struck"
@@ -298,3 +302,48 @@ def test_a_story_that_does_not_even_import_is_an_ordinary_error(suite: Path) -> 
     assert code == pytest.ExitCode.INTERRUPTED
     assert "INTERNALERROR" not in out
     assert "No module named 'no_such_module'" in out
+
+
+SWARM = """
+from harness.nemesis.schedules import choice, swarm
+from harness.scenario import storm_then_heal
+
+MENU = (choice("close"), choice("mute_live"), choice("restart", for_s=(2, 10)))
+
+def test_story(run):
+    faults = swarm(run.rng("faults"), MENU, storm_s=120)
+    run(storm_then_heal(faults, storm_s=120, liveness_within_s=60))
+"""
+
+
+def test_a_drawn_schedule_is_kept_and_replayed_from_its_file(suite: Path) -> None:
+    (suite / "test_swarm.py").write_text(SWARM)
+    options = ["test_swarm.py", "--world", "sim"]
+    assert storm(suite, *options, "--seed", "5", "--report", "run")[0] == 0
+    kept = suite / "run" / "swarm" / "manager" / "sim" / "5" / "schedule.json"
+    replayed = ["--seed", "6", "--schedule", str(kept), "--report", "again"]
+    assert storm(suite, *options, *replayed)[0] == 0
+    again = suite / "again" / "swarm" / "manager" / "sim" / "6" / "schedule.json"
+    assert again.read_text() == kept.read_text()
+    assert len(loads(kept.read_text())) > 2
+
+
+def test_a_schedule_that_breaks_a_client_is_shrunk_to_what_matters(suite: Path) -> None:
+    """realtime-py never hears that a connection is mute; the other faults are beside the point."""
+    (suite / "mine.json").write_text(
+        dumps(
+            [
+                Fault("close", after_s=3),
+                Fault("restart", after_s=10, for_s=5),
+                Fault("mute_live", after_s=40),
+            ]
+        )
+    )
+    options = ["test_reset.py", "--world", "sim", "--client", "realtime_py", "--report", "run"]
+    code, out = storm(suite, *options, "--schedule", "mine.json", "--shrink")
+    assert code == 1, out
+    assert "broken by Fault('mute_live', after_s=" in out
+    kept = suite / "run" / "reset" / "realtime_py" / "sim" / "1" / "schedule.json"
+    assert [fault.name for fault in loads(kept.read_text())] == ["mute_live"]
+    # The failure shows the schedule as code that can be pasted into a story.
+    assert "faults:  [\n" in out.replace("E   ", "")

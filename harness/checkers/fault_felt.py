@@ -2,7 +2,8 @@
 
 Each fault is looked for in the time in which it can have shown: from its start until 10 s after it
 was healed, or for 60 s if it never was. The history says by which of `SIGNS` it would show, any of
-which will do; where it does not say, any sign at all.
+which will do; where it does not say, any sign at all. Where the story says `faults_felt="any"`, as
+drawn ones do, one fault that was felt is enough.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ def fault_felt(history: History) -> Verdict:
         "signs": examples([f"{name}: {sign.words}" for name, sign in felt.items() if sign]),
         "not felt": examples(missing),
     }
-    if missing:
+    if missing and (history.header.faults_felt == "each" or len(missing) == len(felt)):
         reason = f"no client felt {listed(missing)}, so the run shows nothing of it"
         return Verdict(Outcome.UNKNOWN, reason, evidence)
-    return Verdict(Outcome.VALID, f"{count(len(faults), 'fault')} felt", evidence)
+    unseen = f", {len(missing)} not" if missing else ""
+    reason = f"{count(len(felt) - len(missing), 'fault')} felt{unseen}"
+    return Verdict(Outcome.VALID, reason, evidence)
 
 
 def _name(fault: Struck) -> str:

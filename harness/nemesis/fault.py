@@ -38,6 +38,11 @@ class Fault:
         object.__setattr__(self, "for_s", for_s)
         object.__setattr__(self, "parameters", parameters)
 
+    def moved(self, after_s: float, *, for_s: float | None = None) -> Fault:
+        """The same fault at another moment, and for another time if one is said."""
+        lasts_s = self.for_s if for_s is None else for_s
+        return Fault(self.name, after_s=after_s, for_s=lasts_s, **self.parameters)
+
     @property
     def ends_s(self) -> float:
         """When the nemesis acts for the last time on account of this fault."""

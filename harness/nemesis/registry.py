@@ -57,17 +57,25 @@ def check_fault(fault: Fault, clients: Sequence[str] | None = None) -> None:
 def check_schedule(faults: Iterable[Fault], clients: Sequence[str] | None = None) -> None:
     """Refuse faults that cannot strike, alone or together. Raises `BadFault`.
 
-    Two of one name must not overlap, unless their kind says that they may: the first heal would
-    take back both.
+    Two of one name must not overlap, unless their kind says that they may or they are kept to
+    different clients: the first heal would take back both.
     """
-    ends_s: dict[str, float] = {}
+    earlier: list[Fault] = []
     for fault in sorted(faults, key=lambda one: one.after_s):
         check_fault(fault, clients)
-        if fault.after_s <= ends_s.get(fault.name, -1.0) and kind_of(fault.name).alone:
+        earlier = [one for one in earlier if one.ends_s >= fault.after_s]
+        if any(_share_a_lever(one, fault) for one in earlier):
             raise BadFault(
                 f"{fault!r} begins before the {fault.name!r} in front of it is over; make them one"
             )
-        ends_s[fault.name] = max(fault.ends_s, ends_s.get(fault.name, 0.0))
+        earlier.append(fault)
+
+
+def _share_a_lever(one: Fault, other: Fault) -> bool:
+    if one.name != other.name or not kind_of(one.name).alone:
+        return False
+    named, others = one.parameters.get("clients"), other.parameters.get("clients")
+    return named is None or others is None or not set(named).isdisjoint(others)
 
 
 def misfit(faults: Iterable[Fault], world: str) -> str | None:

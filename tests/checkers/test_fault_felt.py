@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.checkers.fault_felt import fault_felt
+from harness.history import Header
 from harness.verdict import Outcome
 from tests.checkers.story import Story, perfect_run
+
+ANY = Header(scenario="drawn", client="hand", world="sim", seed=1, faults_felt="any")
 
 
 def unharmed(heal_s: float | None = 20.0) -> Story:
@@ -101,3 +106,15 @@ def test_every_fault_must_be_felt() -> None:
 
 def test_a_run_without_faults_has_none_to_feel() -> None:
     assert fault_felt(perfect_run(fault_s=None).history()).outcome is Outcome.NOT_APPLICABLE
+
+
+def test_of_a_drawn_schedule_one_felt_fault_is_enough() -> None:
+    story = unharmed().fault("rst", 60.0, None).disconnect("client-0", 60.0)
+    assert fault_felt(story.history()).outcome is Outcome.UNKNOWN
+    verdict = fault_felt(replace(story.history(), header=ANY))
+    assert (verdict.outcome, verdict.reason) == (Outcome.VALID, "1 fault felt, 1 not")
+
+
+def test_of_a_drawn_schedule_none_that_was_felt_shows_nothing() -> None:
+    verdict = fault_felt(replace(unharmed().history(), header=ANY))
+    assert verdict.outcome is Outcome.UNKNOWN

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.nemesis import FAULTS, BadFault, Fault, check_fault
+from harness.nemesis import FAULTS, BadFault, Fault, check_fault, check_schedule
 from harness.scenario import Scenario
 
 
@@ -35,3 +35,11 @@ def test_a_fault_outside_of_time_is_refused(after_s: float, for_s: float | None)
 def test_every_known_fault_can_be_written_down_and_read_aloud() -> None:
     for name in FAULTS:
         assert repr(Fault(name, after_s=1.5)) == f"Fault({name!r}, after_s=1.5)"
+
+
+def test_one_fault_may_strike_different_clients_at_once() -> None:
+    one = Fault("hole", after_s=1, for_s=5, clients=["client-0"])
+    check_schedule([one, Fault("hole", after_s=2, for_s=5, clients=["client-1"])])
+    for clients in (["client-1", "client-0"], None):
+        with pytest.raises(BadFault, match="make them one"):
+            check_schedule([one, Fault("hole", after_s=2, for_s=5, clients=clients)])

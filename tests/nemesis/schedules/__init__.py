@@ -1,0 +1,1 @@
+"""Tests of the schedules: how they are written, drawn, stored and shrunk."""
