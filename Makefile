@@ -9,7 +9,7 @@ CLIENT ?= manager
 COMPARE ?= realtime_py
 WORLD ?= sim,wire
 
-.PHONY: help setup scenarios check lint types walls test sim node bench lock clean
+.PHONY: help setup scenarios check lint types walls test sim node stories bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ node: tests/real_clients/node_modules/.package-lock.json ## install the JavaScri
 
 tests/real_clients/node_modules/.package-lock.json: tests/real_clients/package-lock.json
 	npm ci --prefix tests/real_clients --no-audit --no-fund
+
+stories: $(STAMP) node ## play recorded faults again with the official clients, compare with the real server (3 min)
+	@$(BIN)/python -m tests.stories tests/golden/clients_under_faults
 
 bench: $(STAMP) ## measure the fake server beside a bare websockets server
 	@$(BIN)/python -m tests.bench

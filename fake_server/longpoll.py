@@ -120,6 +120,10 @@ class Session:
         """Neither take nor tell anything ever again."""
         self._frozen = True
 
+    def drop_held(self) -> None:
+        """Forget what waits to be told; the session ends."""
+        self._held = []
+
     def hang_up(self, code: int) -> None:
         """End the session; there is no frame that could carry the code."""
         self.vanish()

@@ -97,6 +97,7 @@ class Node:
             self._state.next_check_s,
             life.next_sweep_s(self._state),
             join.next_settling_s(self._state),
+            leave.next_due_s(self._state),
             postgres_changes.next_due_s(self._state),
             self._state.now_s if self._state.database.has_messages else None,
         ]
@@ -243,6 +244,7 @@ class Node:
         for channel in self._state.due_checks(now_s):
             access_token.check(self._state, channel, now_s)
         join.settle_due(self._state, now_s)
+        leave.due(self._state, now_s)
         db_broadcast.deliver(self._state, now_s)
         postgres_changes.due(self._state, now_s)
         return self._effects()
@@ -332,11 +334,12 @@ class Node:
         if message.event != PHX_JOIN and self._answered_by_lever(connection, message):
             return
         channel = connection.channels.get(message.topic)
-        if channel in self._state.settling:
-            join.settle(self._state, channel, now_s)
+        if message.event not in (PHX_JOIN, PHX_LEAVE):
+            self._end_what_it_does(channel, now_s)
+            channel = connection.channels.get(message.topic)
         match message.topic, message.event:
             case _, event if event == PHX_LEAVE:
-                leave.handle(self._state, connection, message)
+                leave.handle(self._state, connection, message, now_s)
             case str(topic), event if event == PHX_JOIN and topic.startswith(TOPIC_PREFIX):
                 join.handle(self._state, connection, message, now_s)
             case topic, event if (topic, event) == (PHOENIX, HEARTBEAT):
@@ -349,6 +352,13 @@ class Node:
             case _:
                 # What means nothing is counted all the same (protocol.md §7.4).
                 self._state.limits.events.add(now_s)
+
+    def _end_what_it_does(self, channel: Channel | None, now_s: float) -> None:
+        """A channel does one thing after the other: first what it was asked before."""
+        if channel in self._state.settling:
+            join.settle(self._state, channel, now_s)
+        if channel in self._state.leaving:
+            leave.finish(self._state, channel)
 
     def _answered_by_lever(self, connection: Connection, message: Message) -> bool:
         """Whether a lever answers in place of a feature; joins ask for themselves (§2.5)."""

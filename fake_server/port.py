@@ -52,6 +52,7 @@ class Port:
         self._config = config
         self._server: Server | None = None
         self._open: dict[Wire | Front, None] = {}
+        self._departed = asyncio.Event()
         self._logger = _websockets_logger()
 
     @property
@@ -85,6 +86,12 @@ class Port:
         if self._server is not None:
             self._server.close(close_connections=False)
 
+    async def wait_empty(self) -> None:
+        """Wait until nothing is connected any more; HTTP is answered as long."""
+        while self._open:
+            self._departed.clear()
+            await self._departed.wait()
+
     async def close(self, then: Callable[[], None]) -> None:
         """Close the listener, do this, and drop what is connected. Does nothing when closed."""
         server, self._server = self._server, None
@@ -103,6 +110,7 @@ class Port:
 
     def departed(self, front: Front) -> None:
         self._open.pop(front, None)
+        self._departed.set()
 
     def request_id(self) -> str:
         return self._owner.request_id()
@@ -120,6 +128,7 @@ class Port:
 
     def lost(self, wire: Wire) -> None:
         self._open.pop(wire, None)
+        self._departed.set()
 
     # What the WebSockets library asks.
 

@@ -120,17 +120,17 @@ class FakeServer(Tenancy):
     async def terminate(self) -> None:
         """SIGTERM: no listener; connections with channels are closed with 1012, the rest dies
         without a close frame when the process ends, after at most 5 s (recorded). A channel with
-        something tracked gets `phx_error`, and its connection dies then too."""
+        something tracked gets `phx_error`, and its connection dies then too. Until then requests
+        are answered on HTTP connections that are kept alive."""
         if not self._port.is_open:
             return
         self._port.accept_no_more()
-        lost = []
+        lost = [asyncio.ensure_future(self._port.wait_empty())]
         for project in self._tenants:
             shell = project.shell
             shell.perform(shell.node.terminate(shell.now_s()))
             lost += [asyncio.ensure_future(line.wait_closed()) for line in shell.lines.values()]
-        if lost:
-            await asyncio.wait(lost, timeout=_HALT_S)
+        await asyncio.wait(lost, timeout=_HALT_S)
         await self.stop()
         await asyncio.gather(*lost)
 

@@ -16,6 +16,7 @@ from fake_server.core.effects import (
     Block,
     Effect,
     Hangup,
+    HangupWhenRead,
     Kill,
     Later,
     Send,
@@ -43,6 +44,7 @@ class Line(Protocol):
     frames_out: int
 
     def write(self, data: bytes) -> None: ...
+    def drop_held(self) -> None: ...
     def hang_up(self, code: int) -> None: ...
     def vanish(self) -> None: ...
     def block(self, delay_s: float) -> None: ...
@@ -150,6 +152,8 @@ class Shell:
                             lines[conn].write(data)
                 case Hangup(conn, code) if conn in lines:
                     lines[conn].hang_up(code)
+                case HangupWhenRead(conn, code) if conn in lines:
+                    lines[conn].when_unblocked(partial(self._hang_up, conn, code))
                 case Kill(conn) if conn in lines:
                     lines[conn].vanish()
                 case Block(conn, delay_s) if conn in lines:
@@ -163,6 +167,12 @@ class Shell:
                     if self._on_truth is not None:
                         self._on_truth(f, value)
         self._set_timer()
+
+    def _hang_up(self, conn: int, code: int) -> None:
+        # What was to be written came to the transport after its message to hang up (recorded).
+        if conn in self.lines:
+            self.lines[conn].drop_held()
+        self.perform(self.node.hang_up([conn], code))
 
     def _arrive(self, conn: int, frame: str | bytes) -> None:
         self.perform(self.node.arrive(conn, frame, self.now_s()))

@@ -21,6 +21,8 @@ from fake_server.handshake import Admission
 
 _IDLE_TICKS = 10
 _CLOSE_TIMEOUT_S = 5.0
+_DECIDED_S = 0.1
+"""How long a refused join takes to be decided; what comes in meanwhile is read before its end."""
 _LOST = 1006
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
@@ -112,7 +114,9 @@ class Wire(ServerConnection):
     """The shell around one connection: the core's effects on it, and what its bytes say.
 
     While it is blocked, nothing is read and what is written waits, as with a Phoenix transport
-    process that waits for a join. While it is frozen, the same, for good and without a word.
+    process that waits for a join: what comes in before that join is decided is read with it, and is
+    handled before anything that waits is written. While it is frozen, the same, for good and
+    without a word.
     """
 
     def __init__(
@@ -133,10 +137,12 @@ class Wire(ServerConnection):
         self._inbox: deque[Callable[[], None]] | None = None
         self._held: list[bytes] = []
         self._held_bytes = 0
+        self._ahead = b""
         self.frames_in = self.frames_out = 0
         self._opened_s = self._heard_s = self.loop.time()
         self._idle_timer: asyncio.TimerHandle | None = None
         self._block_timer: asyncio.TimerHandle | None = None
+        self._pause_timer: asyncio.TimerHandle | None = None
 
     def admitted(self, admission: Admission, owner: Owner) -> None:
         """The upgrade may go on, and what happens from here on is told to this owner."""
@@ -178,7 +184,7 @@ class Wire(ServerConnection):
 
     def block(self, delay_s: float) -> None:
         """Neither read nor write for a while."""
-        self._pause_reading()
+        self._pause_timer = self.loop.call_later(_DECIDED_S, self._pause_reading)
         self._block_timer = self.loop.call_later(delay_s, self._unblock)
 
     def freeze(self) -> None:
@@ -192,6 +198,10 @@ class Wire(ServerConnection):
             self._release()
             self._write_held()
             self.hung_up.set_result(code)
+
+    def drop_held(self) -> None:
+        """Forget what waits to be written."""
+        self._held, self._held_bytes = [], 0
 
     def vanish(self) -> None:
         """Drop the connection without a close frame."""
@@ -214,8 +224,10 @@ class Wire(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         self._heard_s = self.loop.time()
-        super().data_received(data)
-        self._tell_end()
+        if self._block_timer is not None:
+            self._ahead += data
+            return
+        self._parse(data)
 
     def process_event(self, event: Event) -> None:
         # Messages have been handed over already; the library would queue them for recv().
@@ -225,10 +237,14 @@ class Wire(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._tell_end()
-        for timer in (self._idle_timer, self._block_timer):
+        for timer in (self._idle_timer, self._block_timer, self._pause_timer):
             if timer is not None:
                 timer.cancel()
         self._port.lost(self)
+
+    def _parse(self, data: bytes) -> None:
+        super().data_received(data)
+        self._tell_end()
 
     def _take(self, frame: str | bytes) -> None:
         self.frames_in += 1
@@ -249,13 +265,17 @@ class Wire(ServerConnection):
         return self._ready and self._block_timer is None and not self._frozen
 
     def _unblock(self) -> None:
+        ahead, self._ahead = self._ahead, b""
+        self._parse(ahead)
         self._release()
         self._owner.unblocked(self)
-        self._write_held()
         self._hand_over()
+        if self._flows:
+            self._write_held()
 
     def _write_held(self) -> None:
-        held, self._held, self._held_bytes = self._held, [], 0
+        held = self._held
+        self.drop_held()
         for data in held:
             self.write(data)
 
@@ -263,8 +283,14 @@ class Wire(ServerConnection):
         if self._block_timer is not None:
             self._block_timer.cancel()
             self._block_timer = None
+            self._cancel_pause()
             if not self._frozen and not self.transport.is_closing():
                 self.transport.resume_reading()
+
+    def _cancel_pause(self) -> None:
+        if self._pause_timer is not None:
+            self._pause_timer.cancel()
+            self._pause_timer = None
 
     def _pause_reading(self) -> None:
         if not self.transport.is_closing():

@@ -32,6 +32,14 @@ class Hangup:
 
 
 @dataclass(frozen=True, slots=True)
+class HangupWhenRead:
+    """Call `Node.hang_up` once what came in with the present frame has been handled."""
+
+    conn: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
 class Kill:
     """Drop this connection without a close frame."""
 
@@ -70,4 +78,4 @@ class Truth:
     value: Mapping[str, Any]
 
 
-Effect = Send | SendAll | Hangup | Kill | Block | Arrive | Later | Truth
+Effect = Send | SendAll | Hangup | HangupWhenRead | Kill | Block | Arrive | Later | Truth

@@ -118,6 +118,8 @@ class State:
     """Channels whose first subscription is being made, and when it is, in that order."""
     mails: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_MAILS_MAX))
     """What sign-in has mailed; the oldest beyond the bound are forgotten."""
+    leaving: dict[Channel, tuple[float, Message]] = field(default_factory=dict)
+    """Channels that were asked to leave: when they do, and the request."""
     now_s: float = 0.0
     """When the server was last asked for anything, seconds since the epoch."""
     database: Database = field(init=False, repr=False)
@@ -194,6 +196,7 @@ class State:
         del channel.connection.channels[channel.topic]
         self.feed.drop(channel)
         self.settling.pop(channel, None)
+        self.leaving.pop(channel, None)
         self.note_channels(channel.connection)
         members = self.rooms[channel.room]
         del members[channel.connection.id]

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from fake_server.authorization import Access
-from fake_server.core.effects import Block
+from fake_server.core.effects import Block, HangupWhenRead
 from fake_server.core.presence import Presence
 from fake_server.core.state import Channel, Connection, State
 from fake_server.elixir import inspect
@@ -84,7 +84,9 @@ def finish(state: State, connection: Connection, now_s: float) -> None:
     if isinstance(waiting.outcome, Channel):
         _after_reply(state, waiting.outcome, now_s)
     if waiting.close_code is not None:
-        state.hang_up(connection, waiting.close_code)
+        # The transport reads its own message to hang up after the frames that it has already read:
+        # joins that came together with a refused one are answered first (recorded).
+        state.effects.append(HangupWhenRead(connection.id, waiting.close_code))
 
 
 def _after_reply(state: State, channel: Channel, now_s: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from websockets.asyncio.client import connect
@@ -132,6 +133,29 @@ async def test_sigterm_closes_who_has_channels_and_lets_the_rest_die_5_s_later()
         assert await carol.next(within_s=4) is None
         assert await carol.close_code() == await alice.close_code() == 1006
         assert 5 <= loop.time() - began_s < 5.5
+        await ending
+
+
+@simulated
+async def test_after_sigterm_connections_that_are_kept_alive_are_answered_for_5_s() -> None:
+    """Recorded: REST took broadcasts for 5 s more, and nobody was left to hear them."""
+    loop = asyncio.get_running_loop()
+    async with stage() as s:
+        reader, writer = await asyncio.open_connection(s.server.host, s.server.port)
+
+        async def ping() -> bytes:
+            writer.write(b"GET /api/ping HTTP/1.1\r\nhost: realtime-dev.localhost\r\n\r\n")
+            return await reader.read(1000)
+
+        assert (await ping()).startswith(b"HTTP/1.1 200")
+        ending, began_s = asyncio.create_task(s.server.terminate()), loop.time()
+        for _ in range(4):
+            await asyncio.sleep(1)
+            assert (await ping()).startswith(b"HTTP/1.1 200")
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+        assert 5 <= loop.time() - began_s < 5.5
+        writer.close()
         await ending
 
 

@@ -101,8 +101,30 @@ def test_the_token_of_a_channel_that_was_left_is_not_looked_at() -> None:
     node = Node(CONFIG)
     conn = joined(node, access_token=token("authenticated", lifetime_s=20))
     receive(node, conn, "1", "2", "realtime:room", "phx_leave", {})
+    node.due(NOW_S)
     assert node.due(NOW_S + 20) == []
     assert node.next_due_s == NOW_S + CONFIG.no_channel_timeout_s
+
+
+def test_a_join_right_after_a_leave_ends_the_channel_and_the_leave_is_not_answered() -> None:
+    """Recorded: the socket reads on before the channel leaves, and answers the new join first."""
+    node = Node(CONFIG)
+    conn = joined(node)
+    assert sent(receive(node, conn, "1", "2", "realtime:room", "phx_leave", {})) == []
+    effects = receive(node, conn, "3", "3", "realtime:room", "phx_join", JOIN)
+    assert [leave["by"] for leave in told(effects, "leave")] == ["duplicate"]
+    assert [frame[1:4:2] for frame in sent(effects)] == [["3", "phx_reply"], ["1", "phx_close"]]
+    assert sent(node.due(NOW_S + 1)) == []
+
+
+def test_a_channel_leaves_before_it_does_what_it_is_asked_next() -> None:
+    node = Node(CONFIG)
+    conn = joined(node)
+    receive(node, conn, "1", "2", "realtime:room", "phx_leave", {})
+    assert node.next_due_s == NOW_S
+    frames = sent(receive(node, conn, "1", "3", "realtime:room", "broadcast", {}))
+    assert [frame[1] for frame in frames] == ["2", "1", "3"]
+    assert frames[2][4]["response"] == {"reason": "unmatched topic"}
 
 
 def test_only_as_many_joins_are_late_as_the_lever_says() -> None:
@@ -249,8 +271,8 @@ def test_a_join_without_join_ref_is_answered_without_and_its_pushes_carry_its_re
     body = {"event": "x", "payload": {}}
     push = receive(node, conn, None, "2", "realtime:room", "broadcast", body)
     assert sent(push)[-1][:2] == ["1", "2"]
-    leave = receive(node, conn, "zz", "3", "realtime:room", "phx_leave", {})
-    assert [frame[:2] for frame in sent(leave)] == [["1", "3"], [None, None]]
+    receive(node, conn, "zz", "3", "realtime:room", "phx_leave", {})
+    assert [frame[:2] for frame in sent(node.due(NOW_S))] == [["1", "3"], [None, None]]
 
 
 def test_an_application_that_stopped_while_a_join_waited_never_answers_it() -> None:

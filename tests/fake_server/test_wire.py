@@ -145,3 +145,43 @@ def _upgrade(s: Stage) -> bytes:
 
 def _masked(text: bytes) -> bytes:
     return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
+
+
+@simulated
+async def test_joins_that_came_with_a_refused_one_are_answered_before_the_socket_is_closed() -> (
+    None
+):
+    """Recorded: each refusal blocks the socket; what was broadcast meanwhile is never written, and
+    joins that come later are not read."""
+    async with stage(joins_per_s_max=1) as s:
+        alice = await s.joined("alice", topic="room-0")
+        for number in range(1, 10):
+            await alice.join(f"room-{number}")
+            assert await alice.status() == "ok"
+        await asyncio.sleep(6)
+        for number in (10, 11):
+            await alice.join(f"room-{number}")
+        await asyncio.sleep(1)
+        s.server.publish("room-0", "shot", {})
+        await alice.join("room-12")
+        heard = [await alice.next(within_s=6) for _ in range(2)]
+        assert [frame[2] for frame in heard if frame] == ["realtime:room-10", "realtime:room-11"]
+        assert [frame[4]["status"] for frame in heard if frame] == ["error", "ok"]
+        assert await alice.close_code() == 1001
+
+
+@simulated
+async def test_what_waits_for_a_block_comes_after_what_was_read_before_it() -> None:
+    async with stage() as s:
+        alice = await s.joined("alice")
+        s.server.answer_joins_late(5.0, count=1)
+        await alice.join("hall")
+        await alice.heartbeat()
+        await asyncio.sleep(1)
+        s.server.publish("room", "shot", {})
+        events = [(await alice.next(within_s=6))[2:4] for _ in range(3)]
+        assert events == [
+            ["realtime:hall", "phx_reply"],
+            ["phoenix", "phx_reply"],
+            ["realtime:room", "broadcast"],
+        ]

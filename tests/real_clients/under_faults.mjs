@@ -10,13 +10,15 @@ import { WebSocket } from "ws";
 
 const POLL_MS = 50;
 const WATCH_MS = 100;
-const STALL_MS = 400; // A loop that was this late has measured itself.
+const STALL_MS = 250; // A loop that was this late has measured itself.
+const ANSWER_MS = 3000;
 const SETTLE_MS = 200;
 const EVENTS = ["n", "probe", "app"];
 
 let client;
 const channels = new Map();
 const told = new Map();
+const sending = new Set();
 let raising = null;
 
 /** Say what happened, now. */
@@ -26,7 +28,14 @@ function tell(who, what, data = null) {
 }
 
 /** Make a call and tell what it came to, whenever that is. */
-async function call(name, id, act) {
+function call(name, id, act) {
+  const answer = answered(name, id, act);
+  if (name !== "send") return;
+  sending.add(answer);
+  void answer.then(() => sending.delete(answer));
+}
+
+async function answered(name, id, act) {
   const named = id === undefined ? {} : { id };
   tell("app", `call:${name}`, named);
   try {
@@ -172,11 +181,14 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (name === "open") {
     open(options);
   } else if (name === "close") {
+    // An answer that is due at this moment may still come.
+    await Promise.race([Promise.all(sending), new Promise((go) => setTimeout(go, ANSWER_MS))]);
+    tell("app", "call:close", {});
     client.disconnect();
     tell("app", "close", { outcome: "ok" });
     setTimeout(() => process.exit(0), SETTLE_MS);
     break;
   } else {
-    void call(name, options.id, () => commands[name](options));
+    call(name, options.id, () => commands[name](options));
   }
 }

@@ -10,14 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.stories.story import Held, Story, collapsed
+from tests.stories.story import BRIEF_S, Held, Story, collapsed
 
 HEAL_TO_PROBE_S = 1.0
 LOST = 6
 CUT_BY_BYTES = 0.1
 """Where connections end after so many bytes, it varies at which of them the cut falls."""
 _WORDS = {
-    "tcp_reaching_server_side": "TCP connections at the server",
     "upgrade_requests": "requests at the server",
     "101": "WebSockets opened",
     "joins_sent": "joins of the judged topic",
@@ -75,7 +74,7 @@ def _states(recorded: Story, seen: Story) -> Iterator[Difference]:
         pairs.append((f"states of channel {channel}", theirs, ours))
     for what, theirs, ours in pairs:
         if not _same_course(theirs, ours, recorded.cut_by_bytes):
-            tolerance = "states that last less than 0.3 s may be missed"
+            tolerance = f"states that last less than {BRIEF_S:g} s may be missed"
             yield Difference(what, _course(theirs), _course(ours), tolerance)
 
 
@@ -169,7 +168,7 @@ def _course(states: tuple[Held, ...]) -> str:
 
 
 def _margin(margin: float, unit: str = "") -> str:
-    return f"± {margin:g}{unit}" if margin else "none"
+    return f"± {margin:.3g}{unit}" if margin else "none"
 
 
 def _s(time_s: float | None) -> str:

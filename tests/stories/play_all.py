@@ -19,12 +19,12 @@ from tests.stories.script import Script
 from tests.stories.story import told
 from tests.stories.transcript import Transcript
 
-STARTS_AT_ONCE = 3
+STARTS_AT_ONCE = 2
 """Cases that may be getting ready at the same time: that is what costs."""
 AGAIN_AT_ONCE = 4
 """Cases that stood still are played once more, so few at a time."""
 WATCH_S = 0.1
-STALL_S = 0.4
+STALL_S = 0.25
 """A loop that was this late has measured itself."""
 OVERTIME_S = 120.0
 """What a case may take beyond its steps."""
@@ -119,7 +119,8 @@ class PlayAll:
         unknown = Result(name=name, verdict=Verdict.UNKNOWN, took_s=0.0)
         try:
             async with asyncio.timeout(case.script.duration_s + OVERTIME_S):
-                seen = await Player(case.script, self._toxiproxy, starts).play()
+                player = Player(case.script, case.recorded, self._toxiproxy, starts)
+                seen = await player.play()
         except TimeoutError:
             return replace(unknown, reason="it did not end in time")
         except (ChildFailed, StepFailed, ToxiproxyError, OSError) as error:

@@ -15,6 +15,7 @@ from tests.stories.publisher import Publisher, Rest
 from tests.stories.scene import BOOT_S, Scene, joined, setting
 from tests.stories.script import NO_HANDLER, Script, Step
 from tests.stories.summary import judged, summarised
+from tests.stories.timing import at_s, broadcast_phase_s, row_phase_s
 from tests.stories.transcript import Line, Transcript
 
 PROBE_BEFORE_END_S = 4.3
@@ -31,8 +32,15 @@ class StepFailed(RuntimeError):
 class Player:
     """Plays one case; times are seconds since its client's `connect`."""
 
-    def __init__(self, script: Script, toxiproxy: Toxiproxy, starts: asyncio.Semaphore) -> None:
+    def __init__(
+        self,
+        script: Script,
+        recorded: Transcript,
+        toxiproxy: Toxiproxy,
+        starts: asyncio.Semaphore,
+    ) -> None:
         self._script = script
+        self._recorded = recorded
         self._starts = starts
         self._toxiproxy = toxiproxy
         self._lines: list[Line] = []
@@ -92,15 +100,17 @@ class Player:
         self._lines = [Line(min(line.t, 0.0), *_rest(line)) for line in self._lines]
         what = {"client": self._script.client, "case": self._script.case}
         self._tell("app", "case", what)
-        if (period_s := self._script.broadcast_every_s) is not None:
-            self._spawn(self._publisher.broadcast_every(period_s))
-        if (period_s := self._script.row_every_s) is not None:
-            self._spawn(self._publisher.insert_every(period_s))
+        script, recorded, publisher = self._script, self._recorded, self._publisher
+        if (period_s := script.broadcast_every_s) is not None:
+            self._spawn(publisher.broadcast_every(period_s, broadcast_phase_s(script, recorded)))
+        if (period_s := script.row_every_s) is not None:
+            self._spawn(publisher.insert_every(period_s, row_phase_s(script, recorded)))
 
     async def _act(self) -> None:
         self._spawn(self._probe_the_rest())
-        for step in self._script.steps:
-            await asyncio.sleep(self._began_s + step.at_s - time.time())
+        timed = [(at_s(step, self._recorded), step) for step in self._script.steps]
+        for when_s, step in sorted(timed, key=lambda each: each[0]):
+            await asyncio.sleep(self._began_s + when_s - time.time())
             self._raise_failures()
             if step.on == "client":
                 self._command(step)
@@ -254,8 +264,8 @@ class Player:
     def _tell(self, who: str, what: str, data: Any) -> None:
         self._lines.append(Line(self._now_s() if self._began_s else 0.0, who, what, data))
 
-    def _hear(self, at_s: float, who: str, what: str, data: Any) -> None:
-        self._lines.append(Line(at_s - self._began_s if self._began_s else 0.0, who, what, data))
+    def _hear(self, said_s: float, who: str, what: str, data: Any) -> None:
+        self._lines.append(Line(said_s - self._began_s if self._began_s else 0.0, who, what, data))
 
     def _spawn(self, act: Any) -> None:
         task = asyncio.ensure_future(act)

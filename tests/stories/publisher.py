@@ -118,9 +118,10 @@ class Publisher:
         numbers = self.topics.setdefault(topic, Numbers(topic, private, every))
         numbers.last = 0
 
-    async def broadcast_every(self, period_s: float) -> None:
-        """A batch with the next number of each topic, for ever."""
+    async def broadcast_every(self, period_s: float, first_s: float) -> None:
+        """A batch with the next number of each topic, for ever, the first in a while."""
         batch = 0
+        await asyncio.sleep(first_s)
         async for _ in _ticks(period_s):
             batch += 1
             if self.topics:
@@ -142,9 +143,10 @@ class Publisher:
             else:
                 numbers.rejected += 1
 
-    async def insert_every(self, period_s: float) -> None:
-        """A row with the next number, for ever."""
+    async def insert_every(self, period_s: float, first_s: float) -> None:
+        """A row with the next number, for ever, the first in a while."""
         number = 0
+        await asyncio.sleep(first_s)
         async for _ in _ticks(period_s):
             number += 1
             self.rows_s[number] = self._now_s()

@@ -21,7 +21,7 @@ from harness.redact import redact
 
 POLL_S = 0.05
 WATCH_S = 0.1
-STALL_S = 0.4
+STALL_S = 0.25
 """A loop that was this late has measured itself."""
 SETTLE_S = 3.0
 """How long `close` waits for calls that are about to end."""
@@ -111,6 +111,7 @@ class Driver:
         """End the client; calls whose answer is due at this moment may still give it."""
         if sending := [task for task in self._calls if task.get_name() == "send"]:
             await asyncio.wait(sending, timeout=SETTLE_S)
+        tell("app", "call:close", {})
         try:
             await self._client.close()
         except Exception as error:

@@ -11,9 +11,11 @@ from typing import Any
 from tests.stories.script import Script
 from tests.stories.transcript import Line, Transcript
 
-BRIEF_S = 0.3
+BRIEF_S = 0.5
 """A polled state that lasts less may be seen or not: the polls are 50 ms apart."""
 PERIOD_MAX = 4
+TEARDOWN_S = 0.015
+"""How long before its line in a recording a close may have begun."""
 BACK_OFF_S = {"py": (0.0, 1.0, 2.0, 4.0, 8.0), "js": (1.0, 2.0, 5.0, *[10.0] * 30)}
 """How long each client waits before each attempt to connect again (`protocol.md §10`)."""
 _NUMBERS = re.compile(r"(?<=', )\d+(?=\))|(?<=expired )\d+(?= seconds)|(?<=127\.0\.0\.1:)\d+")
@@ -28,7 +30,7 @@ _FINALS = (
     "channels",
     "app_send_at_end",
 )
-_CONNECTS = ("tcp_reaching_server_side", "upgrade_requests", "101")
+_CONNECTS = ("upgrade_requests", "101")
 _JOINS = ("joins_sent", "joins_sent_all_topics")
 _LOSSES = ("lost", "lost_sent_after_heal", "duplicated", "out_of_order")
 
@@ -76,30 +78,35 @@ class Story:
 
 def told(transcript: Transcript, script: Script) -> Story:
     """The story of a transcript."""
-    close_s = _close_s(transcript)
+    close_s, closed_s = _close_s(transcript)
     lines = [line for line in transcript.lines if line.t <= close_s]
+    answered = [line for line in transcript.lines if line.t <= closed_s]
+    healed = script.healed_s is not None
     return Story(
         statuses=_statuses(lines),
         channel_states=_channel_states(lines, close_s),
         socket_states=_held(
             [(line.t, text(line.data)) for line in _client(lines, "socket_state")], close_s
         ),
-        results=_results(lines),
+        results=_results(answered),
         unhandled=len(transcript.summary.get("unhandled") or []),
         ended=_exit(transcript, close_s),
         finals={name: text(transcript.summary.get(name)) for name in _FINALS},
         counts=_counts(transcript.summary),
         losses=_losses(transcript.summary),
-        heal_to_probe_s=transcript.summary.get("heal_to_first_probe_s"),
+        heal_to_probe_s=transcript.summary.get("heal_to_first_probe_s") if healed else None,
         attempts_s=tuple(_attempts_s(lines, script)),
         healed_s=script.healed_s,
         cut_by_bytes=any(step.what.get("type") == "limit_data" for step in script.steps),
     )
 
 
-def _close_s(transcript: Transcript) -> float:
-    """When the application closed the client: what follows is the teardown of the player."""
-    return next((line.t for line in transcript.of("app", "close")), math.inf)
+def _close_s(transcript: Transcript) -> tuple[float, float]:
+    """When the application closed the client, and when that had been done: what the client shows
+    in between is the teardown of the player. The recordings tell only of the second."""
+    closed_s = next((line.t for line in transcript.of("app", "close")), math.inf)
+    called = (line.t for line in transcript.of("app", "call:close"))
+    return next(called, closed_s - TEARDOWN_S), closed_s
 
 
 def collapsed(items: tuple[str, ...]) -> tuple[str, ...]:
@@ -174,7 +181,7 @@ def _exit(transcript: Transcript, close_s: float) -> str:
 def _attempts_s(lines: list[Line], script: Script) -> list[float]:
     """When the client tried to connect, as far as it shows: what reached the server, what its log
     says, and what its back-off makes of the last loss before the heal."""
-    seen = [line.t for line in lines if _is_attempt(line)]
+    seen = [line.t for line in lines if is_attempt(line)]
     healed_s = math.inf if script.healed_s is None else script.healed_s
     lost = [
         line.t
@@ -184,7 +191,8 @@ def _attempts_s(lines: list[Line], script: Script) -> list[float]:
     return sorted(seen + (_chain_s(script.client, lost[-1], healed_s) if lost else []))
 
 
-def _is_attempt(line: Line) -> bool:
+def is_attempt(line: Line) -> bool:
+    """Whether the client tried to connect here."""
     if line.who == "server":
         return line.what in ("upgrade request", "tcp connect refused")
     return line.what == "log" and "Connection attempt failed" in line.data["msg"]

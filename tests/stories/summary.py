@@ -21,7 +21,8 @@ def summarised(
     script: Script, lines: Sequence[Line], publisher: Publisher, relay: Relay
 ) -> Mapping[str, Any]:
     """The summary of a case."""
-    duration_s = next((line.t for line in lines if (line.who, line.what) == ("app", "close")), None)
+    closed = (line.t for line in lines if (line.who, line.what) == ("app", "call:close"))
+    duration_s = next(closed, None)
     if duration_s is None:
         duration_s = lines[-1].t if lines else 0.0
     before = [line for line in lines if line.t <= duration_s]
