@@ -60,6 +60,11 @@ class Access:
             self.presence_read = self._may("select", "presence")
         return self._looked_up()["presence"]
 
+    @property
+    def writes_known(self) -> bool:
+        """Whether what may be written has been looked up."""
+        return bool(self._writes)
+
     def lost(self, later: Access) -> bool:
         """Whether something that could be read cannot be any more."""
         return (self.broadcast_read and not later.broadcast_read) or (

@@ -58,6 +58,8 @@ class ServerConfig:
     database_cold_s: float = 2.0
     """How late, up to a quarter more, subscriptions are made while the worker that reads the
     database is not up: for the first subscriber, and 10 minutes after the last one left."""
+    db_pool: int = 1
+    """How many connections look at row policies; as many failures in 30 s shut everybody out."""
     subscribe_s: float = 0.002
     """How long a subscription to changes takes the channel after its join was answered."""
     idle_timeout_s: float = 60.0
@@ -105,6 +107,7 @@ class ServerConfig:
             "payload_kb_max",
             "presence_calls_max",
             "presence_window_s",
+            "db_pool",
             "channels_per_client_max",
             "outbox_bytes_max",
         ):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from fake_server.core.trouble import Trouble
 from fake_server.rules import Rules
 from fake_server.where import Choice, Where
 
@@ -21,6 +22,7 @@ class Kind(Enum):
     LATE_JOIN = "a join is answered so many seconds late, and the socket waits"
     ERROR = "a request is answered with this error and does nothing"
     REFUSE = "an upgrade is refused with this HTTP status and `Retry-After`"
+    TROUBLE = "the database cannot be reached, or its row policies cannot be asked"
     CLOSE = "a connection is closed with this code right after its handshake"
     FEED_LOSS = "a change of the database is lost on its way to a channel"
     SUBSCRIBED_MISSING = "a channel is subscribed to changes, and is not told"
@@ -70,6 +72,31 @@ class Levers:
         """Whether the application behind this connection is silent."""
         muting = self._switches[Kind.MUTE]
         return bool(muting) and any(switch.where.covers(conn, client) for switch in muting)
+
+    @property
+    def has_trouble(self) -> bool:
+        """Whether anything is wrong with the database, for anybody."""
+        return bool(self._switches[Kind.TROUBLE])
+
+    @property
+    def database_is_down(self) -> bool:
+        """Whether nobody at all reaches the database, so that its log is not read either."""
+        return any(
+            switch.value.is_outage and switch.where == Where() and switch.choice.is_all
+            for switch in self._switches[Kind.TROUBLE]
+        )
+
+    def trouble(
+        self, conn: int | None, client: str | None, topic: Any, *, asks_policies: bool
+    ) -> Trouble | None:
+        """What is wrong with the connection to the database, or else with its row policies, for
+        this channel; counts it."""
+        for switch in self._switches[Kind.TROUBLE]:
+            trouble: Trouble = switch.value
+            applies = switch.where.covers(conn, client) and switch.where.names(topic)
+            if trouble.asks_policies is asks_policies and applies and switch.choice.takes():
+                return trouble
+        return None
 
     @property
     def refuses(self) -> bool:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from fake_server.core.state import Connection, State
 from harness.protocol import SYSTEM, Message
 
+DRAIN_BATCH = 10_000
+DRAIN_GAP_S = 2.0
+"""How many channels are drained at a time after SIGTERM, and how far apart (`protocol.md §9`)."""
+DRAIN_S = 30.0
+"""How long that may take in all; who is left then goes with the process."""
+LINGER_S = 5.0
+"""How long the process lives on after that while connections are open (recorded)."""
 _RESTARTING = 1012
 _GOODBYE = {"message": "Server requested disconnect", "status": "ok", "extension": "system"}
 
@@ -19,13 +28,38 @@ def disconnect_tenant(state: State) -> None:
             state.hang_up(connection, _RESTARTING)
 
 
-def terminate(state: State) -> None:
-    """SIGTERM: connections with channels are closed, but those whose channels all have something
-    tracked crash first and stay (recorded); so do those without channels. Joins are refused, too
-    late for anybody to hear of it."""
+def terminate(state: State) -> dict[int, int]:
+    """SIGTERM: joins are refused from now on. Returns the connections that have channels, and how
+    many, in order of arrival."""
     state.terminating = True
-    for connection in list(state.connections.values()):
-        _drain(state, connection)
+    return {
+        connection.id: len(connection.channels)
+        for connection in state.connections.values()
+        if connection.channels
+    }
+
+
+def drain(state: State, conns: Sequence[int]) -> None:
+    """Close these connections; but those whose channels all have something tracked crash first and
+    stay (recorded)."""
+    for conn in conns:
+        if conn in state.connections:
+            _drain(state, state.connections[conn])
+
+
+def batches(channels: Mapping[int, int], size: int) -> Iterator[list[int]]:
+    """Connections with their numbers of channels in batches of at most so many channels, but of one
+    connection at least."""
+    batch: list[int] = []
+    room = size
+    for conn, count in channels.items():
+        if batch and count > room:
+            yield batch
+            batch, room = [], size
+        batch.append(conn)
+        room -= count
+    if batch:
+        yield batch
 
 
 def next_sweep_s(state: State) -> float | None:

@@ -38,6 +38,13 @@ class Counter:
         self._advance(now_s)
         return sum(self._buckets) / len(self._buckets) / self._tick_s
 
+    def total(self, now_s: float) -> int:
+        """How many there were in all buckets, at the last tick; asking is no use."""
+        if not self._buckets:
+            return 0
+        self._advance(now_s)
+        return sum(self._buckets)
+
     def reached(self, now_s: float, limit: float) -> bool:
         """Whether the limit was reached at the last tick; it cannot change between ticks."""
         return self.average(now_s) >= limit
@@ -80,5 +87,11 @@ class Limits:
     """Postgres changes, each once for every subscription that it matches."""
     requests: Counter = field(default_factory=lambda: Counter(tick_s=1.0, buckets_max=60))
     """Calls of the REST API."""
+    connect_errors: Counter = field(default_factory=lambda: Counter(tick_s=1.0, buckets_max=5))
+    """Connections to the database that failed."""
+    authorization_errors: Counter = field(
+        default_factory=lambda: Counter(tick_s=1.0, buckets_max=30)
+    )
+    """Looks at row policies for which the pool had no connection."""
     users: dict[int, None] = field(default_factory=dict)
     """The connections that have joined something since they were opened (`protocol.md §7.3`)."""

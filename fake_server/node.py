@@ -7,7 +7,7 @@ in order. What clients can see of a feature is in `features`, one file each.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -23,6 +23,7 @@ from fake_server.features import (
     db_broadcast,
     join,
     leave,
+    link,
     postgres_changes,
     presence,
 )
@@ -145,14 +146,24 @@ class Node:
         life.disconnect_tenant(self._state)
         return self._effects()
 
+    def find_database(self, lasted_s: float) -> list[Effect]:
+        """The database, which could not be reached for so long, is back."""
+        link.found_again(self._state, lasted_s)
+        return self._effects()
+
     def lose_feed(self) -> None:
         """The worker that reads the database's changes dies; nobody is told (`protocol.md §9`)."""
         self._state.feed.die()
 
-    def terminate(self, now_s: float) -> list[Effect]:
-        """The process was told to end; what is left open dies with it."""
+    def terminate(self, now_s: float) -> dict[int, int]:
+        """The process was told to end: it refuses joins, and its connections with channels have to
+        be drained. Returns them with their numbers of channels, in order of arrival."""
         self._pass_time(now_s)
-        life.terminate(self._state)
+        return life.terminate(self._state)
+
+    def drain(self, conns: Sequence[int]) -> list[Effect]:
+        """Close these connections, as the process is about to end."""
+        life.drain(self._state, conns)
         return self._effects()
 
     def kill(self, conns: list[int]) -> list[Effect]:

@@ -29,6 +29,7 @@ class House:
     clock: Callable[[], float] = field(repr=False)
     halt: Callable[[], Awaitable[None]]
     resume: Callable[[], Awaitable[None]]
+    terminate: Callable[[int, float, float], Awaitable[None]]
     address: Callable[[], str]
     """The host and port of the server."""
     connections: Iterator[int] = field(default_factory=lambda: count(1))
@@ -125,8 +126,10 @@ class Project:
             jump=self.shell.jump,
             halt=self.house.halt,
             resume=self.house.resume,
+            terminate=self.house.terminate,
             drain=self.shell.drain,
             update_tenant=lambda fields: self.update(dict(fields)),
+            now_s=self.shell.now_s,
             draw_seed=lambda: self._rng.getrandbits(64),
         )
 

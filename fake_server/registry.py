@@ -14,8 +14,10 @@ from typing import Any
 
 from fake_server import rules
 from fake_server.core.effects import Effect
+from fake_server.core.trouble import TROUBLES, UNREACHABLE
 from fake_server.features.postgres_changes import TIMEOUTS
 from fake_server.levers import HttpRefusal, Kind, Switch
+from fake_server.life import DRAIN_BATCH, DRAIN_GAP_S, LINGER_S
 from fake_server.mangle import CORRUPTIONS
 from fake_server.node import Node
 from fake_server.parameters import (
@@ -65,9 +67,11 @@ class Ground:
     jump: Callable[[float], None]
     halt: Callable[[], Awaitable[None]]
     resume: Callable[[], Awaitable[None]]
+    terminate: Callable[[int, float, float], Awaitable[None]]
     drain: Callable[[list[int], int, float, int], Awaitable[None]]
     update_tenant: Callable[[Mapping[str, Any]], None]
     draw_seed: Callable[[], int]
+    now_s: Callable[[], float]
 
 
 @dataclass(slots=True)
@@ -220,6 +224,12 @@ def _restart(ground: Ground, pull: Pull) -> Undo:
     return lambda: pull.work.append(ground.resume)
 
 
+def _sigterm(ground: Ground, pull: Pull) -> Undo:
+    pull.choice.takes()
+    pull.work.append(lambda: ground.terminate(pull["batch"], pull["gap_s"], pull["linger_s"]))
+    return lambda: pull.work.append(ground.resume)
+
+
 def _jump(ground: Ground, pull: Pull) -> Undo:
     pull.choice.takes()
     ground.jump(pull["by_s"])
@@ -234,6 +244,20 @@ def _feed_down(ground: Ground, pull: Pull) -> None:
 def _reload(ground: Ground, pull: Pull) -> None:
     pull.choice.takes()
     ground.perform(ground.node.disconnect_tenant())
+
+
+def _database_down(ground: Ground, pull: Pull) -> Undo:
+    trouble, began_s = TROUBLES[pull["how"]], ground.now_s()
+    undo = _switch(Kind.TROUBLE, lambda pull: trouble)(ground, pull)
+
+    def found() -> None:
+        was_down = ground.node.levers.database_is_down
+        assert undo is not None
+        undo()
+        if was_down and not ground.node.levers.database_is_down:
+            ground.perform(ground.node.find_database(ground.now_s() - began_s))
+
+    return found
 
 
 def _limit(ground: Ground, pull: Pull) -> Undo:
@@ -416,6 +440,24 @@ LEVERS: Mapping[str, Spec] = {
         (_CLIENT, _NTH, _COUNT, _SHARE, _SEED),
         lasts=True,
     ),
+    "database_down": Spec(
+        "Realtime cannot reach the database, or not ask its row policies: joins are refused, also "
+        "of public channels, new tokens end channels, private messages are dropped; after three "
+        "failed tries in 5 s none is made. While nobody reaches it, what is written is lost, and "
+        "after 10 s so are the subscriptions; public broadcasts go on",
+        _database_down,
+        (
+            Parameter(
+                "how",
+                one_of(*TROUBLES),
+                UNREACHABLE,
+                "what is wrong: "
+                + "; ".join(f"`{name}`, {one.meaning}" for name, one in TROUBLES.items()),
+            ),
+        ),
+        _CONNECTIONS,
+        lasts=True,
+    ),
     "limits": Spec(
         "the tenant has other limits and settings; some send everybody away (`limit`)",
         _limit,
@@ -426,6 +468,19 @@ LEVERS: Mapping[str, Spec] = {
     "restart": Spec(
         "the server is gone without a close frame, and comes back without its joins (`restart`)",
         _restart,
+        lasts=True,
+    ),
+    "sigterm": Spec(
+        "the server is told to end, with all its tenants: it listens no more, connections with "
+        "channels are closed with 1012 in batches of channels, joins are refused with "
+        "`RealtimeRestarting` if there is time for that, and what is left is gone without a close "
+        "frame; healed, it comes back",
+        _sigterm,
+        (
+            Parameter("batch", COUNT, DRAIN_BATCH, "how many channels at a time"),
+            Parameter("gap_s", SECONDS, DRAIN_GAP_S, "between one batch and the next"),
+            Parameter("linger_s", SECONDS, LINGER_S, "how long the process lives after the last"),
+        ),
         lasts=True,
     ),
     "drain": Spec(

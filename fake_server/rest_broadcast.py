@@ -8,8 +8,9 @@ from http import HTTPStatus
 from typing import Any
 
 from fake_server.core.state import State
+from fake_server.core.trouble import Trouble
 from fake_server.elixir import external_size, sorted_keys
-from fake_server.features import broadcast
+from fake_server.features import broadcast, link
 from fake_server.http import Request, Response, json_response
 from fake_server.http.message import words
 from fake_server.tokens import Claims, TokenRefused, verify
@@ -60,7 +61,7 @@ def batch(state: State, request: Request, now_s: float) -> Response:
     except _Refused as refused:
         return refused.response
     for message in _in_order(posted):
-        if not message.private or state.access(message.topic, claims).may_broadcast():
+        if not message.private or _may_send(state, message.topic, claims, now_s):
             where = message.topic, message.event, message.payload
             broadcast.publish(state, *where, now_s, private=message.private, message_id=message.id)
     return Response(HTTPStatus.ACCEPTED)
@@ -74,6 +75,9 @@ def single(state: State, request: Request, now_s: float) -> Response:
         if state.limits.events.reached(now_s, state.config.events_per_s_max):
             raise _refusal(HTTPStatus.TOO_MANY_REQUESTS, _OVER_LIMIT)
         topic, private = request.params["topic"], request.query.get("private") == "true"
+        trouble = _trouble(state, topic, now_s) if private else None
+        if trouble is not None:
+            raise _refusal(trouble.status, trouble.at_api)
         if private and not state.access(topic, claims).may_broadcast():
             raise _refusal(HTTPStatus.FORBIDDEN, "Unauthorized")
         broadcast.publish_alone(state, topic, sent, now_s, private=private)
@@ -83,6 +87,16 @@ def single(state: State, request: Request, now_s: float) -> Response:
         # No frame can carry such a topic or event; the real server's encoder raises as well.
         return words(HTTPStatus.INTERNAL_SERVER_ERROR)
     return Response(HTTPStatus.ACCEPTED)
+
+
+def _trouble(state: State, topic: str, now_s: float) -> Trouble | None:
+    who = None, None, topic
+    return link.connected(state, who, now_s) or link.authorized(state, who, now_s)
+
+
+def _may_send(state: State, topic: str, claims: Claims, now_s: float) -> bool:
+    trouble = _trouble(state, topic, now_s)
+    return trouble is None and state.access(topic, claims).may_broadcast()
 
 
 # Who asks.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from fake_server import life
 from fake_server.board import Lever
 from fake_server.config import ServerConfig
 from fake_server.http import Answer, Request
@@ -19,8 +20,8 @@ from fake_server.shell import OnTruth
 from fake_server.tenancy import Tenancy
 from fake_server.tenants import Tenants, gateway_path
 
-_HALT_S = 5.0
-"""How long the process lives on after SIGTERM while connections are open."""
+_ENDINGS = ("restart", "sigterm")
+"""The levers that end the server, and begin it again when they are healed."""
 
 
 class FakeServer(Tenancy):
@@ -46,11 +47,13 @@ class FakeServer(Tenancy):
         configs = _configs(config)
         self.host = "127.0.0.1"
         self.port = 0
+        self._starts = 0
         self._rng = rng or random.Random()
         self._house = House(
             clock,
             self._halt,
             resume=lambda: self.start(self.host, self.port),
+            terminate=self._terminate,
             address=lambda: self._address_of_port,
         )
         several = len(configs) > 1
@@ -96,15 +99,21 @@ class FakeServer(Tenancy):
             raise RuntimeError(f"the server runs already, at {self.url}: stop it first")
         self.port = await self._port.open(host, port or self.port)
         self.host = host
+        self._starts += 1
         for project in self._tenants:
             project.shell.started()
 
     async def stop(self) -> None:
         """Vanish as after SIGKILL: no listener, connections gone without a close frame, all joins
         forgotten. Does nothing when the server does not run."""
-        for project in self._tenants:
-            project.board.abandon("restart")
+        self._abandon()
         await self._halt()
+
+    def _abandon(self) -> None:
+        """No lever begins the server again."""
+        for project in self._tenants:
+            for name in _ENDINGS:
+                project.board.abandon(name)
 
     async def _halt(self) -> None:
         await self._port.close(self._vanish)
@@ -118,21 +127,47 @@ class FakeServer(Tenancy):
         await self.stop()
 
     async def terminate(self) -> None:
-        """SIGTERM: no listener; connections with channels are closed with 1012, the rest dies
-        without a close frame when the process ends, after at most 5 s (recorded). A channel with
-        something tracked gets `phx_error`, and its connection dies then too. Until then requests
-        are answered on HTTP connections that are kept alive."""
+        """SIGTERM: no listener; connections with channels are closed with 1012, 10,000 channels
+        every 2 s, the rest dies without a close frame when the process ends, after at most 5 s more
+        (recorded). A channel with something tracked gets `phx_error`, and its connection dies then
+        too. A join is refused with `RealtimeRestarting` if there is time for that, and requests are
+        answered on HTTP connections that are kept alive."""
+        self._abandon()
+        await self._terminate(life.DRAIN_BATCH, life.DRAIN_GAP_S, life.LINGER_S)
+
+    async def _terminate(self, batch: int, gap_s: float, linger_s: float) -> None:
         if not self._port.is_open:
             return
+        starts = self._starts
         self._port.accept_no_more()
-        lost = [asyncio.ensure_future(self._port.wait_empty())]
-        for project in self._tenants:
-            shell = project.shell
-            shell.perform(shell.node.terminate(shell.now_s()))
-            lost += [asyncio.ensure_future(line.wait_closed()) for line in shell.lines.values()]
-        await asyncio.wait(lost, timeout=_HALT_S)
-        await self.stop()
+        await self._drain_all(batch, gap_s)
+        lines = [line for project in self._tenants for line in project.shell.lines.values()]
+        lost = [asyncio.ensure_future(line.wait_closed()) for line in lines]
+        empty = asyncio.ensure_future(self._port.wait_empty())
+        await asyncio.wait([*lost, empty], timeout=linger_s)
+        empty.cancel()
+        if starts == self._starts:
+            await self._halt()
         await asyncio.gather(*lost)
+
+    async def _drain_all(self, size: int, gap_s: float) -> None:
+        """Close the connections with channels, of all tenants in order of arrival."""
+        projects: dict[int, Project] = {}
+        channels: dict[int, int] = {}
+        for project in self._tenants:
+            found = project.node.terminate(project.shell.now_s())
+            channels.update(found)
+            projects.update(dict.fromkeys(found, project))
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        for number, batch in enumerate(life.batches(dict(sorted(channels.items())), size)):
+            if number:
+                await asyncio.sleep(gap_s)
+            if loop.time() - began_s > life.DRAIN_S:
+                return
+            for project in self._tenants:
+                conns = [conn for conn in batch if projects[conn] is project]
+                project.shell.perform(project.node.drain(conns))
 
     # All tenants.
 

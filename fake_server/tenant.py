@@ -75,7 +75,7 @@ def _calls(value: Any) -> int:
 
 
 def _window_s(value: Any) -> float:
-    return (_PRESENCE_WINDOW_MS if value is None else _whole(value)) / 1000
+    return (_PRESENCE_WINDOW_MS if value is None or _whole(value) <= 0 else int(value)) / 1000
 
 
 FIELDS: dict[str, _Field] = {
@@ -88,9 +88,7 @@ FIELDS: dict[str, _Field] = {
     "max_channels_per_client": _Field("channels_per_client_max", _whole),
     "max_payload_size_in_kb": _Field("payload_kb_max", _whole),
     "max_joins_per_second": _Field("joins_per_s_max", _whole, restarts=("joins",)),
-    "max_events_per_second": _Field(
-        "events_per_s_max", _whole, restarts=("events", "changes", "requests")
-    ),
+    "max_events_per_second": _Field("events_per_s_max", _whole, restarts=("events", "changes")),
     "max_presence_events_per_second": _Field(
         "presence_events_per_s_max", _whole, restarts=("presence",)
     ),

@@ -55,6 +55,11 @@ class Choice:
     seen: int = 0
     hits: int = 0
 
+    @property
+    def is_all(self) -> bool:
+        """Whether each one is struck."""
+        return self.nth is None and self.count is None and self.share >= 1.0
+
     def takes(self) -> bool:
         """Whether this one is struck; counts it."""
         self.seen += 1

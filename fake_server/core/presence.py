@@ -24,15 +24,19 @@ class Presence:
     """The `phx_ref` of that."""
     meta: Mapping[str, Any] | None = None
     """What others see under the key; None when nothing is tracked."""
+    calls_max: int = 5
+    """How many calls may come in a window, as it was at the join."""
+    window_s: float = 30.0
+    """How long such a window is."""
     calls: int = 0
     """How many calls came in the window."""
     window_ends_s: float | None = None
 
-    def take_call(self, now_s: float, calls_max: int, window_s: float) -> bool:
+    def take_call(self, now_s: float) -> bool:
         """Count a call; whether the window that began with the first one allows it."""
         if self.window_ends_s is None or now_s > self.window_ends_s:
-            self.calls, self.window_ends_s = 0, now_s + window_s
-        if self.calls >= calls_max:
+            self.calls, self.window_ends_s = 0, now_s + self.window_s
+        if self.calls >= self.calls_max:
             return False
         self.calls += 1
         return True

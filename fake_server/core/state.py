@@ -114,6 +114,8 @@ class State:
     """The server was told to end."""
     feed: Feed = field(default_factory=Feed)
     """Who is subscribed to changes of the database."""
+    link_lost: bool = False
+    """The last try to connect to the database failed."""
     settling: dict[Channel, float] = field(default_factory=dict)
     """Channels whose first subscription is being made, and when it is, in that order."""
     mails: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_MAILS_MAX))

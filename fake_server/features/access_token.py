@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fake_server.core.state import Channel, State
-from fake_server.features import postgres_changes
+from fake_server.features import link, postgres_changes
 from fake_server.features.join import no_permission
 from fake_server.tokens import Claims, TokenRefused, confirm
 from harness.protocol import Message
@@ -36,7 +36,12 @@ def _confirmed(state: State, channel: Channel, token: str, now_s: float) -> Clai
 
 
 def _take(state: State, channel: Channel, token: str, claims: Claims, now_s: float) -> None:
-    reason = None if channel.access is None else _look_up_again(state, channel, claims)
+    trouble = link.may_read(state, channel.private, link.scope(channel), now_s)
+    reason: str | None = None
+    if trouble is not None:
+        reason = trouble.while_joined
+    elif channel.access is not None:
+        reason = _look_up_again(state, channel, claims)
     if reason is not None:
         state.end(channel, reason)
         return

@@ -8,7 +8,7 @@ from typing import Any
 
 from fake_server.core.state import Channel, Connection, Room, State
 from fake_server.elixir import external_size, notation, sorted_keys
-from fake_server.features import quota
+from fake_server.features import link, quota
 from harness.protocol import BROADCAST, TOPIC_PREFIX, V1, Codec, Kind, Message, UserBroadcast
 
 _NO_JSON = '%{error: "unable to parse response"}'
@@ -20,9 +20,11 @@ Encode = Callable[[Codec], "str | bytes | None"]
 def handle(state: State, channel: Channel, request: Message, now_s: float) -> None:
     """Fan a client's broadcast out, then acknowledge it if the channel asked for that (§4.3).
 
-    Without permission to send there is no answer at all.
+    Without permission to send, or a database that could say so, there is no answer at all.
     """
-    if channel.access is not None and not channel.access.may_broadcast():
+    if channel.access is not None and (
+        link.may_write(state, channel, now_s) or not channel.access.may_broadcast()
+    ):
         return
     if _payload_bytes(request) > state.config.payload_kb_max * 1000 + 500:
         _acknowledge(state, channel, request, "error", "payload_size_exceeded")

@@ -16,8 +16,12 @@ from harness.protocol import BROADCAST, TOPIC_PREFIX, V1, Codec, Kind, Message, 
 
 def deliver(state: State, now_s: float) -> None:
     """Broadcast what was stored since the last time. What has no event, is too large or comes
-    when the tenant's events are used up is dropped without a word."""
-    for message in state.database.take_messages():
+    when the tenant's events are used up is dropped without a word, and so is all of it while the
+    database cannot be reached."""
+    messages = state.database.take_messages()
+    if state.levers.database_is_down:
+        return
+    for message in messages:
         over = state.limits.events.reached(now_s, state.config.events_per_s_max)
         if message.event is not None and not over and not _too_large(state, message):
             room = (message.topic, message.private)

@@ -11,7 +11,7 @@ from fake_server.core.effects import Block, HangupWhenRead
 from fake_server.core.presence import Presence
 from fake_server.core.state import Channel, Connection, State
 from fake_server.elixir import inspect
-from fake_server.features import db_broadcast, postgres_changes, presence, quota, replay
+from fake_server.features import db_broadcast, link, postgres_changes, presence, quota, replay
 from fake_server.tokens import Claims, TokenRefused, confirm
 from harness.protocol import TOPIC_PREFIX, Message
 
@@ -145,6 +145,9 @@ def _decide(state: State, connection: Connection, request: Message, now_s: float
     channel = _channel(state, connection, request, token, _claims(state, token, now_s))
     if state.config.suspended:
         raise _Refused("RealtimeDisabledForTenant: Realtime disabled for this tenant")
+    trouble = link.may_read(state, private, link.scope(channel), now_s)
+    if trouble is not None:
+        raise _Refused(trouble.at_join)
     if private:
         channel.access = _access(state, channel)
     asked = _section(config, "broadcast")
@@ -196,7 +199,12 @@ def _presence(state: State, asked: dict[str, Any]) -> Presence:
     if key is None or key == "":
         key = str(UUID(int=state.rng.getrandbits(128), version=1))
     enabled = _flexible_bool(asked.get("enabled")) or state.config.presence_enabled
-    return Presence(key if isinstance(key, str) else inspect(key), enabled)
+    return Presence(
+        key if isinstance(key, str) else inspect(key),
+        enabled,
+        calls_max=state.config.presence_calls_max,
+        window_s=state.config.presence_window_s,
+    )
 
 
 def _access(state: State, channel: Channel) -> Access:

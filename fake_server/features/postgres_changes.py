@@ -13,7 +13,7 @@ from fake_server.changes.subscriptions import BadSubscription, understood
 from fake_server.core.state import Channel, State
 from fake_server.database import Caller, DatabaseError
 from fake_server.elixir import inspect, sorted_keys
-from fake_server.features import quota
+from fake_server.features import link, quota
 from harness.protocol import POSTGRES_CHANGES, TOPIC_PREFIX
 
 _ID_BITS = 27
@@ -100,7 +100,10 @@ def _do_planned(state: State, now_s: float) -> None:
 
 def _try_to_subscribe(state: State, channel: Channel, now_s: float, was_late: bool) -> None:
     """Subscribe now if the database lets us; else later, as the real server does (§3.4)."""
-    feed, scope = state.feed, (channel.connection.id, channel.connection.client, channel.topic)
+    feed, scope = state.feed, link.scope(channel)
+    if state.levers.database_is_down:
+        feed.plan(channel, now_s + state.rng.uniform(*_AGAIN_S))
+        return
     cold_s = state.config.database_cold_s
     cold_s = state.rng.uniform(cold_s, cold_s * _COLD_SPREAD) if cold_s > 0 else 0.0
     up_s = feed.wake(now_s, cold_s, state.database.publication)
@@ -155,6 +158,9 @@ def _read(state: State, now_s: float) -> None:
     error, and what was read with it is lost for everybody: a known defect of the real server.
     """
     changes = state.database.take_changes()
+    if state.levers.database_is_down:
+        state.truth("changes_lost", count=len(changes), reason="the database is down")
+        return
     try:
         rows = [
             row

@@ -9,7 +9,7 @@ from typing import Any
 
 from fake_server.core.state import Channel, State
 from fake_server.elixir import external_size, sorted_keys
-from fake_server.features import quota
+from fake_server.features import link, quota
 from harness.protocol import PRESENCE_DIFF, PRESENCE_STATE, Message
 
 _TOO_MANY_CALLS = "Client presence rate limit exceeded"
@@ -23,11 +23,13 @@ Metas = dict[str, dict[str, list[Mapping[str, Any]]]]
 def handle(state: State, channel: Channel, request: Message, now_s: float) -> None:
     """Do what a client's presence push asks (`protocol.md §5.1`)."""
     payload = request.payload
-    if not isinstance(payload, dict) or "event" not in payload:
+    if channel.access is not None and link.connected(state, link.scope(channel), now_s):
+        _reply(state, channel, request, "error", {})
+    elif not isinstance(payload, dict) or "event" not in payload:
         _reply(state, channel, request, "ok", {})
     elif not isinstance(payload["event"], str):
         state.crash(channel)
-    elif not _take_call(state, channel, now_s):
+    elif not channel.presence.take_call(now_s):
         state.end(channel, _TOO_MANY_CALLS)
     else:
         _act(state, channel, request, now_s)
@@ -54,20 +56,24 @@ def tell_departures(state: State) -> None:
             _tell(state, channel, {}, _under_key(channel, channel.presence.meta))
 
 
-def _take_call(state: State, channel: Channel, now_s: float) -> bool:
-    config = state.config
-    return channel.presence.take_call(now_s, config.presence_calls_max, config.presence_window_s)
-
-
 def _act(state: State, channel: Channel, request: Message, now_s: float) -> None:
     match _ascii_lower(request.payload["event"]):
-        case "track" if channel.access is None or channel.access.may_track():
+        case "track" if _may_track(state, channel, now_s):
             _track(state, channel, request, now_s)
         case "untrack":
             _reply(state, channel, request, "ok", {})
             _untrack(state, channel)
         case _:
             _reply(state, channel, request, "error", {})
+
+
+def _may_track(state: State, channel: Channel, now_s: float) -> bool:
+    if channel.access is None:
+        return True
+    asks = not channel.access.writes_known
+    if asks and link.authorized(state, link.scope(channel), now_s):
+        return False
+    return channel.access.may_track()
 
 
 def _track(state: State, channel: Channel, request: Message, now_s: float) -> None:

@@ -46,6 +46,8 @@ def may_use_presence(state: State, channel: Channel, now_s: float) -> bool:
 
 def changes_pass(state: State, matches: int, now_s: float) -> bool:
     """Count a Postgres change for each subscription that it matches; over the limit the change is
-    dropped without a word (`protocol.md §3.6`)."""
+    dropped without a word and does not count (`protocol.md §3.6`)."""
+    if state.limits.changes.reached(now_s, state.config.events_per_s_max):
+        return False
     state.limits.changes.add(now_s, matches)
-    return not state.limits.changes.reached(now_s, state.config.events_per_s_max)
+    return True

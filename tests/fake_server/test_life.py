@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from fake_server.life import batches
 from tests.fake_server.stage import Client, Stage, simulated, stage
 
 GOODBYE = {"message": "Server requested disconnect", "status": "ok", "extension": "system"}
@@ -179,6 +180,75 @@ async def test_sigterm_without_connections_ends_at_once_and_the_server_can_start
         await s.server.terminate()
         await s.server.start("server", 4000)
         await s.joined()
+
+
+@simulated
+async def test_sigterm_drains_in_batches_of_channels_and_refuses_joins_meanwhile() -> None:
+    """Two channels are drained at a time, 3 s apart; 3 + 3 + 4 s are time to answer a join."""
+    loop = asyncio.get_running_loop()
+    async with stage() as s:
+        idle = await s.client("idle")
+        clients = [await s.joined(f"client-{number}") for number in range(4)]
+        await clients[0].join("second")
+        assert await clients[0].status() == "ok"
+        lever, began_s = s.server.pull("sigterm", batch=2, gap_s=3, linger_s=4), loop.time()
+        assert await clients[0].close_code() == 1012
+        await idle.join("late")
+        await clients[3].heartbeat()
+        assert await clients[3].status() == "ok"
+        with pytest.raises(ConnectionRefusedError):
+            await s.client("new")
+        assert await clients[1].close_code(within_s=3) == await clients[2].close_code() == 1012
+        assert 3 <= loop.time() - began_s < 4
+        words = "RealtimeRestarting: Realtime is restarting, please standby"
+        assert (await idle.next(within_s=4))[4]["response"] == {"reason": words}
+        assert 5 <= loop.time() - began_s < 6
+        assert await clients[3].close_code(within_s=2) == 1012
+        assert await idle.close_code(within_s=5) == 1006
+        assert 10 <= loop.time() - began_s < 11
+        await lever.settled()
+        assert s.server.pulled == [lever]
+        lever.heal()
+        await lever.settled()
+        await s.joined("after")
+
+
+@simulated
+async def test_a_drain_that_takes_too_long_leaves_the_rest_to_the_end_of_the_process() -> None:
+    async with stage() as s:
+        clients = [await s.joined(f"client-{number}") for number in range(5)]
+        s.server.pull("sigterm", batch=1, gap_s=10, linger_s=1)
+        codes = [await each.close_code(within_s=60) for each in clients]
+        assert codes == [1012, 1012, 1012, 1012, 1006]
+
+
+@simulated
+async def test_a_server_that_is_started_again_while_it_ends_is_left_alone() -> None:
+    async with stage() as s:
+        await s.client()
+        ending = asyncio.create_task(s.server.terminate())
+        await asyncio.sleep(1)
+        await s.server.stop()
+        await s.server.start("server", 4000)
+        alice = await s.joined()
+        await ending
+        await alice.heartbeat()
+        assert await alice.status() == "ok"
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "expected"),
+    [
+        ({}, 2, []),
+        ({1: 1, 2: 1, 3: 1}, 2, [[1, 2], [3]]),
+        ({1: 5, 2: 1, 3: 1, 4: 2}, 2, [[1], [2, 3], [4]]),
+        ({1: 1, 2: 2}, 2, [[1], [2]]),
+    ],
+)
+def test_a_batch_has_as_many_channels_as_it_may_and_one_connection_at_least(
+    channels: dict[int, int], size: int, expected: list[list[int]]
+) -> None:
+    assert list(batches(channels, size)) == expected
 
 
 @simulated
