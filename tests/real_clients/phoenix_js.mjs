@@ -39,6 +39,10 @@ await drive({
   send({ payload }) {
     told("send", channel.push("broadcast", { type: "broadcast", event: "ev", payload }));
   },
+  send_binary({ base64 }) {
+    const payload = new Uint8Array(Buffer.from(base64, "base64")).buffer;
+    told("send", channel.push("broadcast", payload));
+  },
   track({ payload }) {
     told("track", channel.push("presence", { type: "presence", event: "track", payload }));
   },

@@ -1,4 +1,4 @@
-"""What clients live through: a restart, a drain, each other's binary messages."""
+"""What clients live through: a restart, a drain, a kill, each other's binary messages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
+from fake_server import FakeServer, ServerConfig
+from fake_server.schema import loads
 from tests.real_clients.clients import NodeClient, PythonClient, RealClient, serving, until
 
 CLIENTS: dict[str, Callable[[], RealClient]] = {
@@ -24,27 +26,62 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-async def join(client: RealClient, key: str = "k") -> None:
-    await client.do("subscribe", topic="room", key=key, changes=[])
+NOTES = {"event": "*", "schema": "public", "table": "notes"}
+PROJECT = """
+[tables.notes]
+published = true
+columns = { id = "int8 primary key", text = "text" }
+"""
+
+
+def project() -> ServerConfig:
+    """A project with one table that everybody may see; its worker is up."""
+    return ServerConfig(schema=loads(PROJECT), database_cold_s=0.0)
+
+
+async def join(client: RealClient, key: str = "k", *changes: dict[str, str]) -> None:
+    await client.do("subscribe", topic="room", key=key, changes=list(changes))
     await until(client, "subscribe", "SUBSCRIBED")
+
+
+def note(server: FakeServer, number: int) -> None:
+    """Write a row."""
+    statement = f"insert into public.notes(id, text) values ({number}, 'n')"
+    server.database.execute(statement, server.now_s())
 
 
 @pytest.mark.asyncio
 @every_client
-async def test_a_client_joins_again_after_a_restart_and_after_a_drain(
+async def test_a_client_is_whole_again_after_a_restart_a_drain_and_a_kill(
     make: Callable[[], RealClient],
 ) -> None:
-    async with serving(make()) as (server, client):
-        await join(client)
+    """It joins, is subscribed to changes, hears broadcasts, and knows who is there."""
+
+    async def restart(server: FakeServer) -> None:
         await server.stop()
         await asyncio.sleep(0.2)
         await server.start()
-        await until(client, "subscribe", "SUBSCRIBED", count=2)
+
+    async def drain(server: FakeServer) -> None:
         await server.drain(batch=1, gap_s=0.01)
-        await until(client, "subscribe", "SUBSCRIBED", count=3)
-        await client.do("send", payload={"n": 1})
-        await until(client, "broadcast")
-        assert [member["topic"] for member in server.membership()] == ["room"]
+
+    async def kill(server: FakeServer) -> None:
+        server.kill_connections()
+
+    async with serving(make(), project()) as (server, client):
+        await join(client, "k", NOTES)
+        await until(client, "system")
+        for number, end in enumerate((restart, drain, kill), 1):
+            await end(server)
+            await until(client, "subscribe", "SUBSCRIBED", count=number + 1)
+            await until(client, "system", count=number + 1)
+            await client.do("send", payload={"n": number})
+            await until(client, "broadcast", count=number)
+            note(server, number)
+            await until(client, "pg", count=number)
+            await client.do("track", payload={"n": number})
+            await until(client, "join", count=number)
+            assert [member["topic"] for member in server.membership()] == ["room"]
 
 
 @pytest.mark.asyncio
@@ -66,6 +103,16 @@ async def test_phoenix_js_hears_itself_its_acks_and_who_is_there() -> None:
         assert (state, key, left) == ([[]], "k", [[]])
         assert [person["key"] for person in joined[0]] == ["k"]
         assert client.seen.args("track") + client.seen.args("untrack") == [["ok"], ["ok"]]
+
+
+@pytest.mark.asyncio
+async def test_phoenix_js_hears_its_binary_broadcast() -> None:
+    data = b64encode(bytes(range(256))).decode()
+    async with serving(NodeClient("phoenix_js.mjs", "2.0.0")) as (_, client):
+        await join(client)
+        await client.do("send_binary", base64=data)
+        await until(client, "send", "ok")
+        assert client.seen.args("broadcast") == [[{"base64": data}]]
 
 
 @pytest.mark.asyncio

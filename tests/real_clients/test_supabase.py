@@ -15,7 +15,9 @@ from tests.real_clients.clients import PATIENCE_S
 
 pytestmark = pytest.mark.filterwarnings(
     # The package hands its own parts what they have deprecated.
-    "ignore:The '(timeout|verify|proxy)' parameter is deprecated:DeprecationWarning"
+    "ignore:The '(timeout|verify|proxy)' parameter is deprecated:DeprecationWarning",
+    # `realtime` reads what `websockets` has deprecated; as an error it would end its reading task.
+    "ignore:ConnectionClosed:DeprecationWarning",
 )
 
 
@@ -72,6 +74,80 @@ async def test_an_insert_into_a_table_arrives_as_a_change() -> None:
         await client.table("course_generation_jobs").insert({"title": "Tides"}).execute()
         change = await first(changed)
         assert change["data"]["record"]["title"] == "Tides"
+
+
+@pytest.mark.asyncio
+async def test_presence_and_changes_arrive_and_come_back_after_a_kill() -> None:
+    async with project() as (server, client):
+        await client.auth.sign_in_with_password(
+            {"email": "ada@example.com", "password": "correct horse battery staple"}
+        )
+        user = await client.auth.get_user()
+        assert user is not None
+        told: asyncio.Queue[Any] = asyncio.Queue()
+        channel = client.channel("jobs", {"config": {"presence": {"key": "ada", "enabled": True}}})
+        channel.on_presence_join(lambda key, old, new: told.put_nowait(("join", key)))
+        channel.on_system(lambda message: told.put_nowait(("system", message.status)))
+        channel.on_postgres_changes(
+            "INSERT",
+            lambda change: told.put_nowait(("pg", change["data"]["record"]["title"])),
+            table="course_generation_jobs",
+            schema="public",
+        )
+        await channel.subscribe()
+        for title in ("Tides", "Stars"):
+            assert await first(told) == ("system", "ok")
+            await channel.track({"on": title})
+            assert await first(told) == ("join", "ada")
+            server.database.execute(
+                "insert into public.course_generation_jobs(title, user_id) "
+                f"values ('{title}', '{user.user.id}')",
+                server.now_s(),
+            )
+            assert await first(told) == ("pg", title)
+            server.kill_connections()
+
+
+@pytest.mark.asyncio
+async def test_sign_up_and_codes_by_mail_work_as_the_package_sends_them() -> None:
+    async with project() as (server, client):
+        made = await client.auth.sign_up({"email": "new@example.com", "password": "swordfish"})
+        assert made.session is not None
+        assert made.user is not None
+        assert made.user.identities is not None
+        assert [identity.provider for identity in made.user.identities] == ["email"]
+        changed = await client.auth.update_user({"data": {"team": "red"}})
+        assert changed.user.user_metadata["team"] == "red"
+        await client.auth.sign_out()
+        await client.auth.sign_in_with_otp({"email": "new@example.com"})
+        code = server.truth()["mails"][-1]["code"]
+        proven = await client.auth.verify_otp(
+            {"email": "new@example.com", "token": code, "type": "email"}
+        )
+        assert proven.session is not None
+        claims = await client.auth.get_claims()
+        assert claims is not None
+        assert claims["claims"]["amr"][0]["method"] == "otp"
+
+
+@pytest.mark.asyncio
+async def test_the_key_of_the_service_manages_users() -> None:
+    async with project() as (server, _):
+        key = server.token("service", "service", role="service_role")
+        service = await create_async_client(server.http_url, key)
+        admin = service.auth.admin
+        made = await admin.create_user(
+            {"email": "new@example.com", "password": "swordfish", "email_confirm": True}
+        )
+        assert (await admin.get_user_by_id(made.user.id)).user.email == "new@example.com"
+        await admin.update_user_by_id(made.user.id, {"user_metadata": {"n": 1}})
+        assert "new@example.com" in [user.email for user in await admin.list_users()]
+        link = await admin.generate_link({"type": "magiclink", "email": "new@example.com"})
+        assert link.properties.email_otp.isdigit()
+        await admin.delete_user(made.user.id)
+        assert len(await admin.list_users()) == 2
+        await service.auth.close()
+        await service.postgrest.aclose()
 
 
 @pytest.mark.asyncio
