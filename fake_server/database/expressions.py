@@ -336,6 +336,8 @@ def _arithmetic(symbol: str, compute: Callable[[Any, Any], Any]) -> Callable[[An
         if kind == "float8":
             return Typed(kind, compute(float(left.value), float(right.value)))
         result = compute(left.value, right.value)
+        if kind in _BITS and not _fits(result, kind):
+            raise DatabaseError("22003", f"{types.label(kind)} out of range")
         return Typed(kind, types.cast(kind, types.number_text(result)))
 
     return operation

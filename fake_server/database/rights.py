@@ -47,6 +47,16 @@ def require_write(table: Table, row: Row, command: Command, scope: Scope) -> Non
         )
 
 
+def require_conflicting(table: Table, row: Row, scope: Scope) -> None:
+    """Raises `DatabaseError` 42501 for a row that `ON CONFLICT` may not update."""
+    if not sees(table, row, "update", scope):
+        raise DatabaseError(
+            "42501",
+            "new row violates row-level security policy (USING expression) for table "
+            f'"{table.name}"',
+        )
+
+
 def _passes(
     table: Table,
     row: Row,

@@ -20,6 +20,7 @@ from fake_server.database.expressions import (
 )
 from fake_server.database.sql import name_of, table_key
 from fake_server.database.store import Store
+from fake_server.database.types import order_key
 
 Relation = list[dict[str, Typed]]
 
@@ -65,8 +66,12 @@ class Session:
         ]
         if _counts(statement):
             return [{"count": Typed("int8", len(scopes))}]
-        rows = [row for inner in scopes for row in _project(statement.expressions, inner)]
-        limit = statement.args.get("limit")
+        shown = [(inner, row) for inner in scopes for row in _project(statement.expressions, inner)]
+        order = statement.args.get("order")
+        for ordered in reversed(order.expressions if order else []):
+            _sort(shown, ordered)
+        first, limit = (statement.args.get(name) for name in ("offset", "limit"))
+        rows = [row for _, row in shown][int(first.expression.this) if first else 0 :]
         return rows[: int(limit.expression.this)] if limit else rows
 
     def _sources(self, statement: exp.Select, scope: Scope) -> Iterator[Scope]:
@@ -244,9 +249,27 @@ def _outputs(statement: exp.Expr) -> list[exp.Expr]:
 
 
 def _refuse_clauses(statement: exp.Select) -> None:
-    for clause in ("joins", "group", "having", "order", "offset", "distinct", "with_", "windows"):
+    for clause in ("joins", "group", "having", "distinct", "with_", "windows"):
         if statement.args.get(clause):
             raise unsupported(statement.sql(dialect="postgres")[:200])
+
+
+def _sort(shown: list[tuple[Scope, dict[str, Typed]]], ordered: exp.Ordered) -> None:
+    """Order the rows by one expression: a column of the result, its number, or any other."""
+    keyed = [(_ordered_by(ordered.this, *pair), pair) for pair in shown]
+    nulls = [pair for key, pair in keyed if key.value is None]
+    others = [(order_key(*key), pair) for key, pair in keyed if key.value is not None]
+    others.sort(key=lambda item: item[0], reverse=bool(ordered.args.get("desc")))
+    found = [pair for _, pair in others]
+    shown[:] = [*nulls, *found] if ordered.args.get("nulls_first") else [*found, *nulls]
+
+
+def _ordered_by(node: exp.Expr, scope: Scope, row: dict[str, Typed]) -> Typed:
+    if isinstance(node, exp.Literal) and not node.is_string:
+        return list(row.values())[int(node.this) - 1]
+    if isinstance(node, exp.Column) and not node.args.get("table") and name_of(node) in row:
+        return row[name_of(node)]
+    return evaluate(node, scope)
 
 
 def _holds(where: exp.Where | None, scope: Scope) -> bool:

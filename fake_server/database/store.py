@@ -23,8 +23,9 @@ from fake_server.database.catalog import (
     StoredMessage,
     Table,
 )
+from fake_server.database.constraints import check_row, discreet, has_children, no_parent
 from fake_server.database.errors import DatabaseError, undefined_column, undefined_table
-from fake_server.database.expressions import Scope, Typed, assign, evaluate, is_true, typed_row
+from fake_server.database.expressions import Scope, Typed, assign, evaluate, typed_row
 from fake_server.database.heap import Heap
 from fake_server.database.messages import (
     RETENTION_S,
@@ -78,6 +79,7 @@ class Store(ABC):
         self._messages: deque[StoredMessage] = deque()
         self._written: list[Written] = []
         self._altered: dict[tuple[str, str], Table] = {}
+        self._unsettled: list[tuple[Table, Row | None, Row]] = []
         self._depth = 0
         self._children = self._foreign_keys()
         for table, row in schema.rows:
@@ -219,7 +221,7 @@ class Store(ABC):
         """Delete the rows that fit and that the caller may delete; returns them."""
         with self.transaction(now_s):
             found = self._found(table, "delete", caller, where, now_s)
-            return self._delete_rows(table, list(found), now_s)
+            return self._delete_rows(table, list(found), caller, now_s)
 
     def truncate(self, table: Table, now_s: float, restart_identity: bool = False) -> None:
         """Empty a table; Realtime sees nothing of it."""
@@ -242,11 +244,15 @@ class Store(ABC):
         rights.require(table, "insert", caller)
         scope = self.scope(caller, now_s)
         with self.transaction(now_s):
-            results = (
-                self._insert_row(table, self._complete(table, row, scope), scope, on_conflict)
+            touched: set[int] = set()
+            results = [
+                self._insert_row(
+                    table, self._complete(table, row, scope), scope, on_conflict, touched
+                )
                 for row in rows
-            )
+            ]
             inserted = [row for row in results if row is not None]
+            self._settle(scope.caller)
             if returning:
                 self._require_readable(table, inserted, scope)
             return [dict(row) for row in inserted]
@@ -263,10 +269,12 @@ class Store(ABC):
         scope = self.scope(caller, now_s)
         with self.transaction(now_s):
             found = list(self._found(table, "update", caller, where, now_s))
-            return [
-                dict(self._update_row(table, row_id, {**row, **changes(row)}, scope))
+            updated = [
+                self._update_row(table, row_id, {**row, **changes(row)}, scope)[1]
                 for row_id, row in found
             ]
+            self._settle(caller)
+            return [dict(row) for row in updated]
 
     @contextmanager
     def transaction(self, now_s: float) -> Iterator[None]:
@@ -294,7 +302,7 @@ class Store(ABC):
         for table, kind, new, old in written:
             if table.published:
                 self._log(self._changes, Change(table, kind, new, old, now_s))
-            if table is self.messages_table and kind == "INSERT" and new is not None:
+            if table.key == self.messages_table.key and kind == "INSERT" and new is not None:
                 self._log(self._messages, stored_message(new))
         self.on_commit()
 
@@ -305,6 +313,7 @@ class Store(ABC):
         for table in self._altered.values():
             self._define(table)
         self._altered.clear()
+        self._unsettled.clear()
         self._written.clear()
 
     def _published(self) -> tuple[tuple[str, str], ...]:
@@ -324,21 +333,31 @@ class Store(ABC):
     # One row.
 
     def _insert_row(
-        self, table: Table, row: Row, scope: Scope, on_conflict: OnConflict | None
+        self,
+        table: Table,
+        row: Row,
+        scope: Scope,
+        on_conflict: OnConflict | None,
+        touched: set[int],
     ) -> Row | None:
+        """`touched` are the rows that the statement has inserted or updated."""
         rights.require_write(table, row, "insert", scope)
         heap = self._heaps[table.key]
         existing = self._conflicting(heap, row, on_conflict)
         if existing is not None and on_conflict is not None:
             if on_conflict.changes is None:
                 return None
+            _require_untouched(existing, touched)
             before = heap.get(existing)
-            if not rights.sees(table, before, "update", scope):
-                rights.require_write(table, before, "update", scope)
+            rights.require_conflicting(table, before, scope)
             changed = {**before, **on_conflict.changes(before, row)}
-            return self._update_row(table, existing, changed, scope)
-        self._check_row(table, row, scope)
-        heap.insert(row)
+            row_id, updated = self._update_row(table, existing, changed, scope)
+            touched.add(row_id)
+            return updated
+        with discreet(table, scope.caller):
+            check_row(table, row, scope)
+            touched.add(heap.insert(row))
+        self._unsettled.append((table, None, row))
         self._record(table, "INSERT", row, None, scope.now_s)
         self._forget_old_messages(table, scope.now_s)
         return row
@@ -349,25 +368,36 @@ class Store(ABC):
         keys = [on_conflict.columns] if on_conflict.columns else heap.table.unique_keys.values()
         return next((found for key in keys if (found := heap.find(key, row)) is not None), None)
 
-    def _update_row(self, table: Table, row_id: int, row: Row, scope: Scope) -> Row:
+    def _update_row(self, table: Table, row_id: int, row: Row, scope: Scope) -> tuple[int, Row]:
         self._require_replica_identity(table, "update")
         rights.require_write(table, row, "update", scope)
         self._require_readable(table, [row], scope)
-        self._check_row(table, row, scope)
         before = self._heaps[table.key].get(row_id)
-        self._check_children(table, before, row)
-        self._heaps[table.key].update(row_id, row)
+        with discreet(table, scope.caller):
+            check_row(table, row, scope)
+            row_id = self._heaps[table.key].update(row_id, row)
+        self._unsettled.append((table, before, row))
         self._record(table, "UPDATE", row, before, scope.now_s)
-        return row
+        return row_id, row
 
-    def _delete_rows(self, table: Table, found: list[tuple[int, Row]], now_s: float) -> list[Row]:
+    def _settle(self, caller: Caller) -> None:
+        """What a statement wrote has to fit together only when it is done."""
+        unsettled, self._unsettled = self._unsettled, []
+        for table, before, row in unsettled:
+            self._check_references(table, row, caller)
+            if before is not None:
+                self._check_children(table, before, row, caller)
+
+    def _delete_rows(
+        self, table: Table, found: list[tuple[int, Row]], caller: Caller, now_s: float
+    ) -> list[Row]:
         if found:
             self._require_replica_identity(table, "delete")
         for row_id, row in found:
             self._heaps[table.key].delete(row_id)
             self._record(table, "DELETE", None, row, now_s)
         for _, row in found:
-            self._after_delete(table, row, now_s)
+            self._after_delete(table, row, caller, now_s)
         return [dict(row) for _, row in found]
 
     def _record(
@@ -469,45 +499,15 @@ class Store(ABC):
             hint=f"To enable {doing} the table, set REPLICA IDENTITY using ALTER TABLE.",
         )
 
-    def _check_row(self, table: Table, row: Row, scope: Scope) -> None:
+    def _check_references(self, table: Table, row: Row, caller: Caller) -> None:
         for column in table.columns:
-            if row[column.name] is None:
-                if not column.nullable:
-                    raise DatabaseError(
-                        "23502",
-                        f'null value in column "{column.name}" of relation "{table.name}" '
-                        "violates not-null constraint",
-                        _failing_row(table, row),
-                    )
+            parent = column.references
+            if parent is None or row[column.name] is None:
                 continue
-            self._check_reference(table, column, row)
-            if column.check is not None:
-                inner = scope.within({table.name: typed_row(table, row)})
-                self._check_constraint(table, column, row, inner)
-
-    def _check_constraint(self, table: Table, column: Column, row: Row, scope: Scope) -> None:
-        condition = parse_expression(f"({column.check}) is not false")
-        if not is_true(condition, scope):
-            raise DatabaseError(
-                "23514",
-                f'new row for relation "{table.name}" violates check constraint '
-                f'"{table.name}_{column.name}_check"',
-                _failing_row(table, row),
-            )
-
-    def _check_reference(self, table: Table, column: Column, row: Row) -> None:
-        parent = column.references
-        if parent is None:
-            return
-        heap = self._heaps[parent.schema, parent.table]
-        if heap.find((parent.column,), {parent.column: row[column.name]}) is None:
-            key = self._heaps[table.key].describe((column.name,), row)
-            raise DatabaseError(
-                "23503",
-                f'insert or update on table "{table.name}" violates foreign key constraint '
-                f'"{table.name}_{column.name}_fkey"',
-                f'Key {key} is not present in table "{parent.table}".',
-            )
+            heap = self._heaps[parent.schema, parent.table]
+            if heap.find((parent.column,), {parent.column: row[column.name]}) is None:
+                key = self._heaps[table.key].describe((column.name,), row)
+                raise no_parent(table, column, key, caller)
 
     def _foreign_keys(self) -> dict[tuple[str, str], list[tuple[Table, Column]]]:
         """Table → the columns of others that refer to it."""
@@ -520,33 +520,28 @@ class Store(ABC):
                     children.setdefault((parent.schema, parent.table), []).append(entry)
         return children
 
-    def _check_children(self, table: Table, before: Row, after: Row | None) -> None:
+    def _check_children(self, table: Table, before: Row, after: Row | None, caller: Caller) -> None:
         for child, column in self._children.get(table.key, ()):
             parent = column.references
             assert parent is not None
             gone = after is None or after[parent.column] != before[parent.column]
             if gone and self._referring(child, column, before[parent.column]):
                 key = self._heaps[table.key].describe((parent.column,), before)
-                raise DatabaseError(
-                    "23503",
-                    f'update or delete on table "{table.name}" violates foreign key constraint '
-                    f'"{child.name}_{column.name}_fkey" on table "{child.name}"',
-                    f'Key {key} is still referenced from table "{child.name}".',
-                )
+                raise has_children(table, child, column, key, caller)
 
-    def _after_delete(self, table: Table, row: Row, now_s: float) -> None:
+    def _after_delete(self, table: Table, row: Row, caller: Caller, now_s: float) -> None:
         """Follow `ON DELETE` to the rows that referred to a deleted one."""
         for child, column in self._children.get(table.key, ()):
             parent = column.references
             assert parent is not None
             found = self._referring(child, column, row[parent.column])
             if parent.on_delete == "cascade":
-                self._delete_rows(child, found, now_s)
+                self._delete_rows(child, found, caller, now_s)
             elif parent.on_delete == "set null":
                 for row_id, orphan in found:
                     changed = {**orphan, column.name: None}
                     self._update_row(child, row_id, changed, self.scope(OWNER, now_s))
-        self._check_children(table, row, None)
+        self._check_children(table, row, None, caller)
 
     def _referring(self, child: Table, column: Column, value: object) -> list[tuple[int, Row]]:
         rows = self._heaps[child.key].scan()
@@ -554,15 +549,17 @@ class Store(ABC):
 
     def _forget_old_messages(self, table: Table, now_s: float) -> None:
         heap = self._heaps[table.key]
-        while table is self.messages_table and (oldest := heap.first()) is not None:
+        while table.key == self.messages_table.key and (oldest := heap.first()) is not None:
             if inserted_at_s(oldest[1]) >= now_s - RETENTION_S:
                 return
             heap.delete(oldest[0])
 
 
-def _failing_row(table: Table, row: Row) -> str:
-    values = (
-        "null" if row[column.name] is None else types.output(column.type, row[column.name])[:64]
-        for column in table.columns
-    )
-    return f"Failing row contains ({', '.join(values)})."
+def _require_untouched(row_id: int, touched: set[int]) -> None:
+    if row_id in touched:
+        raise DatabaseError(
+            "21000",
+            "ON CONFLICT DO UPDATE command cannot affect row a second time",
+            hint="Ensure that no rows proposed for insertion within the same command have "
+            "duplicate constrained values.",
+        )

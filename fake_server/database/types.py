@@ -212,9 +212,15 @@ def parse_json(text: str, is_binary: bool = True) -> Any:
     try:
         if "\\u" in text:
             check_json(text, is_binary)
-        return json.loads(text, parse_float=_decimal, parse_constant=_refuse_constant)
+        return read_json(text)
     except (ValueError, RecursionError):
         _refuse_json(text, is_binary)
+
+
+def read_json(text: str) -> Any:
+    """Read JSON without losing digits, also what Postgres would not take. Raises `ValueError` or
+    `RecursionError`."""
+    return json.loads(text, parse_float=_decimal, parse_constant=_refuse_constant)
 
 
 def _refuse_json(text: str, is_binary: bool) -> NoReturn:

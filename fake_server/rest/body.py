@@ -41,8 +41,8 @@ def read_rows(request: Request, any_keys: bool) -> Rows:
 
 def _json_rows(text: str, any_keys: bool) -> Rows:
     try:
-        value = types.parse_json(text)
-    except DatabaseError:
+        value = types.read_json(text)
+    except (ValueError, RecursionError):
         raise bad_body("Empty or invalid json") from None
     if isinstance(value, dict):
         return [value]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fake_server.database import DatabaseError, json_text, types
+from fake_server.database import Caller, Database, DatabaseError, json_text, types
+from fake_server.database.catalog import OWNER
 from fake_server.database.expressions import Typed, json_value
 from fake_server.database.sql import parse_expression, type_of
+from fake_server.schema import load
+from tests.fake_server.database.project import NOW_S
 
 HERE = Path(__file__).parent / "postgres"
 CASTS: dict[str, dict[str, Any]] = json.loads((HERE / "casts.json").read_text("utf-8"))
@@ -50,3 +55,31 @@ def test_literals_are_read_printed_and_refused_as_by_postgres(type_name: str) ->
 
 def _meaning(answer: Any) -> Any:
     return answer[1] if isinstance(answer, list) else answer
+
+
+CASES = tomllib.loads((HERE / "statements.toml").read_text("utf-8"))["case"]
+ANSWERS: dict[str, list[Any]] = json.loads((HERE / "statements.json").read_text("utf-8"))
+
+
+def answer(database: Database, statement: str, caller: Caller) -> Any:
+    try:
+        rows = database.execute(statement, NOW_S, caller)
+    except DatabaseError as error:
+        return refusal(error)
+    return json.loads(json_text([_as_json(row) for row in rows]))
+
+
+def _as_json(row: dict[str, Any]) -> dict[str, Any]:
+    """Numbers that JSON lacks are text there."""
+    return {name: json_value(Typed("jsonb", value)) for name, value in row.items()}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["name"]))
+def test_statements_come_to_what_they_come_to_in_postgres(case: dict[str, Any]) -> None:
+    database = Database(load(HERE / "project.toml"), random.Random(1), NOW_S)
+    claims = case.get("as")
+    caller = OWNER if claims is None else Caller(claims["role"], claims)
+    for statement in case.get("before", ()):
+        database.execute(statement, NOW_S)
+    answers = {each: answer(database, each, caller) for each in case["sql"]}
+    assert answers == dict(zip(case["sql"], ANSWERS[case["name"]], strict=True))

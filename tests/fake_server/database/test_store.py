@@ -102,10 +102,14 @@ def test_defaults_of_a_caller_are_the_callers() -> None:
 
 
 def test_constraints_are_named_with_the_row_that_fails() -> None:
+    """To whom row level security does not apply; others are not told what the row holds."""
     missing = _refusal(_courses(), user_id=ADA_ID)
-    assert missing.code == "23502"
-    assert missing.details is not None
-    assert missing.details.startswith("Failing row contains (")
+    assert (missing.code, missing.details) == ("23502", None)
+    with pytest.raises(DatabaseError) as raised:
+        database = _courses()
+        jobs = table(database, "course_generation_jobs")
+        database.insert(jobs, [{"user_id": ADA_ID}], SERVICE, NOW_S)
+    assert str(raised.value.details).startswith("Failing row contains (")
     outside = _refusal(_courses(), title="x", progress=101)
     assert outside.code == "23514"
     assert "course_generation_jobs_progress_check" in outside.message

@@ -1,7 +1,7 @@
 """Ask a real PostgreSQL 15 what our database has to answer, and keep its answers.
 
 `python -m tests.fake_server.database.postgres.record [DSN]`, with a server that one may create
-schemas in; `psql` has to be installed. The answers in the repository are those of 15.18.
+databases in; `psql` has to be installed. The answers in the repository are those of 15.18.
 """
 
 from __future__ import annotations
@@ -36,13 +36,7 @@ end $$;
 def ask(dsn: str, statements: list[str]) -> list[Any]:
     """The answers to statements that give one jsonb each, in order."""
     lines = [_ASK, *(f"select pg_temp.ask({quoted(statement)});" for statement in statements)]
-    command = ["psql", dsn, "-qAtX", "-v", "ON_ERROR_STOP=1"]
-    done = subprocess.run(
-        command, input="\n".join(lines), text=True, capture_output=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in _run(dsn, "\n".join(lines)).splitlines()]
 
 
 def quoted(text: str) -> str:
@@ -68,10 +62,78 @@ def casts(dsn: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+_ANSWER = """
+create or replace function public.answer(role text, claims jsonb, statement text) returns jsonb
+language plpgsql as $$
+declare answer jsonb; code text; message text; detail text; hint text;
+begin
+  perform set_config('role', coalesce(role, 'postgres'), true),
+    set_config('request.jwt.claims', coalesce(claims::text, ''), true);
+  if statement ~* '^select|returning' then
+    execute 'with t as (' || statement || ') select coalesce(jsonb_agg(t), ''[]'') from t'
+      into answer;
+  else
+    execute statement;
+    answer = '[]';
+  end if;
+  perform set_config('role', 'postgres', true);
+  return answer;
+exception when others then
+  get stacked diagnostics code = returned_sqlstate, message = message_text,
+    detail = pg_exception_detail, hint = pg_exception_hint;
+  return jsonb_build_object('code', code, 'message', message, 'details', nullif(detail, ''),
+    'hint', nullif(hint, ''));
+end $$;
+"""
+
+
+def statements(dsn: str) -> dict[str, list[Any]]:
+    """For each case: what every one of its statements came to."""
+    cases = tomllib.loads((HERE / "statements.toml").read_text("utf-8"))["case"]
+    _run(dsn, "drop database if exists squall_project; create database squall_project;")
+    base, _, _ = dsn.rpartition("/")
+    project = f"{base}/squall_project"
+    _run(project, _without_roles((HERE / "project.sql").read_text("utf-8")) + _ANSWER)
+    return {case["name"]: _answers(project, case) for case in cases}
+
+
+def _without_roles(script: str) -> str:
+    """Roles belong to the server, and may be there."""
+    first, _, rest = script.partition("\n")
+    roles = [
+        f"do $$ begin {each.strip()}; exception when others then null; end $$;"
+        for each in first.rstrip(";").split(";")
+    ]
+    return "\n".join(roles) + rest
+
+
+def _answers(dsn: str, case: dict[str, Any]) -> list[Any]:
+    claims = case.get("as")
+    role = "null" if claims is None else quoted(claims["role"])
+    shown = "null" if claims is None else quoted(json.dumps(claims))
+    lines = [
+        "begin;",
+        *(f"{statement};" for statement in case.get("before", ())),
+        *(f"select public.answer({role}, {shown}, {quoted(each)});" for each in case["sql"]),
+        "rollback;",
+    ]
+    return [json.loads(line) for line in _run(dsn, "\n".join(lines)).splitlines()]
+
+
+def _run(dsn: str, script: str) -> str:
+    command = ["psql", dsn, "-qAtX", "-v", "ON_ERROR_STOP=1"]
+    script = f"set client_min_messages = error; set timezone = 'UTC';\n{script}"
+    done = subprocess.run(command, input=script, text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return done.stdout
+
+
 def main() -> None:
     dsn = sys.argv[1] if len(sys.argv) > 1 else DSN
-    text = json.dumps(casts(dsn), ensure_ascii=False, indent=1)
-    (HERE / "casts.json").write_text(text + "\n", "utf-8")
+    for name, answers in (("casts", casts(dsn)), ("statements", statements(dsn))):
+        text = json.dumps(answers, ensure_ascii=False, indent=1)
+        (HERE / f"{name}.json").write_text(text + "\n", "utf-8")
 
 
 if __name__ == "__main__":
