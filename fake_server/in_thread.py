@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from fake_server.board import Lever
 from fake_server.config import ServerConfig
 from fake_server.server import FakeServer
+from fake_server.tenancy import Tenancy
 
 T = TypeVar("T")
 
@@ -54,13 +55,74 @@ class LeverInThread:
         self._server.wait(lambda server: self._lever.settled())
 
 
-class ServerInThread:
+class TenantInThread:
+    """One tenant of a server on a thread: where it is, its keys, its levers, and what it knows."""
+
+    def __init__(self, server: ServerInThread, tenant: str | None) -> None:
+        self._of = server
+        self._tenant = tenant
+
+    @property
+    def _tenancy(self) -> Tenancy:
+        server = self._of.running
+        return server if self._tenant is None else server.tenant(self._tenant)
+
+    # Where it is, and who may use it.
+
+    @property
+    def url(self) -> str:
+        """The address of the WebSocket gateway, for Realtime clients."""
+        return self._tenancy.url
+
+    @property
+    def http_url(self) -> str:
+        """The base address, as `create_client` takes it."""
+        return self._tenancy.http_url
+
+    @property
+    def apikey(self) -> str:
+        """The anonymous API key."""
+        return self._tenancy.apikey
+
+    def key(self, sub: str) -> str:
+        """An anonymous API key that names its holder, so that levers and ground truth can."""
+        return self._tenancy.key(sub)
+
+    def token(self, sub: str, token_id: str, lifetime_s: float = 3600) -> str:
+        """An access token of a signed-in user; the ground truth calls it `token_id`."""
+        return self._tenancy.token(sub, token_id, lifetime_s)
+
+    # Levers, and what it knows.
+
+    def pull(self, name: str, /, **parameters: Any) -> LeverInThread:
+        """Pull a lever of `docs/levers.md`. Raises `BadLever`, a `ValueError`."""
+        return LeverInThread(
+            self._of, self._of.call(lambda server: self._tenancy.pull(name, **parameters))
+        )
+
+    def publish(self, topic: str, event: str, payload: Any) -> int:
+        """Broadcast to the public channels of a topic, as a REST call does; returns how many."""
+        return self._of.call(lambda server: self._tenancy.publish(topic, event, payload))
+
+    def membership(self) -> list[dict[str, Any]]:
+        """Who is joined to what: conn, client, topic, join_ref."""
+        return self._of.call(lambda server: self._tenancy.membership())
+
+    def truth(self) -> dict[str, Any]:
+        """Everything that is known to be true; see `Tenancy.truth`, and `FakeServer.truth` for the
+        server as a whole."""
+        return self._of.call(lambda server: self._tenancy.truth())
+
+
+class ServerInThread(TenantInThread):
     """A running `FakeServer`; a context manager that starts it and stops it.
 
-    What it has not of its own is reached with `call` and `wait`.
+    What a tenant has is here for the first one, and `tenant(name)` gives the same for each. What it
+    has not of its own is reached with `call` and `wait`.
     """
 
     def __init__(self, config: ServerConfig | Sequence[ServerConfig] | None = None) -> None:
+        super().__init__(self, None)
         self._config = config
         self._started: Future[FakeServer] = Future()
         self._ended: asyncio.Event
@@ -81,37 +143,10 @@ class ServerInThread:
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join(_PATIENCE_S)
 
-    # Where it is, and who may use it.
-
-    @property
-    def url(self) -> str:
-        """The address of the WebSocket gateway, for Realtime clients."""
-        return self._server.url
-
-    @property
-    def http_url(self) -> str:
-        """The base address, as `create_client` takes it."""
-        return self._server.http_url
-
-    @property
-    def apikey(self) -> str:
-        """The anonymous API key."""
-        return self._server.apikey
-
-    def key(self, sub: str) -> str:
-        """An anonymous API key that names its holder, so that levers and ground truth can."""
-        return self._server.key(sub)
-
-    def token(self, sub: str, token_id: str, lifetime_s: float = 3600) -> str:
-        """An access token of a signed-in user; the ground truth calls it `token_id`."""
-        return self._server.token(sub, token_id, lifetime_s)
-
-    # Levers, and what it knows.
-
-    def pull(self, name: str, /, **parameters: Any) -> LeverInThread:
-        """Pull a lever of `docs/levers.md`, `tenant="name"` beside its parameters where there are
-        several. Raises `BadLever` and `UnknownTenant`, both a `ValueError`."""
-        return LeverInThread(self, self.call(lambda server: server.pull(name, **parameters)))
+    def tenant(self, name: str) -> TenantInThread:
+        """One of several tenants. Raises `UnknownTenant`, a `ValueError`."""
+        self.running.tenant(name)
+        return TenantInThread(self, name)
 
     def heal(self) -> None:
         """Take every lever of all tenants back, and wait until that is done."""
@@ -119,18 +154,6 @@ class ServerInThread:
         self.call(lambda server: server.heal())
         for lever in levers:
             LeverInThread(self, lever).settle()
-
-    def publish(self, topic: str, event: str, payload: Any) -> int:
-        """Broadcast to the public channels of a topic, as a REST call does; returns how many."""
-        return self.call(lambda server: server.publish(topic, event, payload))
-
-    def membership(self) -> list[dict[str, Any]]:
-        """Who is joined to what: conn, client, topic, join_ref."""
-        return self.call(lambda server: server.membership())
-
-    def truth(self, tenant: str | None = None) -> dict[str, Any]:
-        """Everything that the server knows to be true; see `FakeServer.truth`."""
-        return self.call(lambda server: server.truth(tenant))
 
     def call(self, act: Callable[[FakeServer], T]) -> T:
         """Do this on the server's own thread, and wait for what comes of it."""
@@ -144,12 +167,13 @@ class ServerInThread:
         """The same for what has to be awaited there."""
 
         async def awaited() -> T:
-            return await act(self._server)
+            return await act(self.running)
 
         return asyncio.run_coroutine_threadsafe(awaited(), self._loop).result(_PATIENCE_S)
 
     @property
-    def _server(self) -> FakeServer:
+    def running(self) -> FakeServer:
+        """The server itself, which belongs to its own thread: see `call`."""
         return self._started.result(0)
 
     def _run(self) -> None:

@@ -10,7 +10,7 @@ other settings overrides the fixture `fake_server_config`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -19,13 +19,15 @@ from fake_server.in_thread import ServerInThread
 
 
 @pytest.fixture
-def fake_server_config() -> ServerConfig | None:
-    """The settings of the fixture `fake_server`; None is the defaults."""
+def fake_server_config() -> ServerConfig | Sequence[ServerConfig] | None:
+    """The settings of the fixture `fake_server`, one for each tenant; None is the defaults."""
     return None
 
 
 @pytest.fixture
-def fake_server(fake_server_config: ServerConfig | None) -> Iterator[ServerInThread]:
+def fake_server(
+    fake_server_config: ServerConfig | Sequence[ServerConfig] | None,
+) -> Iterator[ServerInThread]:
     """A fake Supabase Realtime server on a free loopback port, with levers and ground truth."""
     with ServerInThread(fake_server_config) as server:
         yield server

@@ -12,6 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 from fake_server import ServerConfig
 from fake_server.in_thread import ServerInThread
 from fake_server.parameters import BadLever
+from fake_server.tenants import UnknownTenant
 
 _PATIENCE_S = 30
 
@@ -63,3 +64,24 @@ def test_nothing_is_left_when_it_ends() -> None:
         assert running.truth()["listening"]
     assert not running.truth()["listening"]
     assert "fake-server" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_each_tenant_has_its_own_address_levers_and_truth() -> None:
+    with ServerInThread([ServerConfig(tenant="one"), ServerConfig(tenant="two")]) as server:
+        two = server.tenant("two")
+        uri = f"{two.url}/websocket?vsn=2.0.0&apikey={two.key('alice')}"
+        with connect(uri, proxy=None) as client:
+            client.send(json.dumps(["1", "1", "realtime:room", "phx_join", {"config": {}}]))
+            assert json.loads(client.recv(_PATIENCE_S))[4]["status"] == "ok"
+            assert (server.publish("room", "hi", {}), two.publish("room", "hi", {})) == (0, 1)
+            assert json.loads(client.recv(_PATIENCE_S))[3] == "broadcast"
+            assert [one["client"] for one in two.membership()] == ["alice"]
+            assert (server.membership(), two.truth()["counters"]["join"]) == ([], 1)
+            lever = two.pull("drop", count=1)
+            for ref in ("7", "8"):
+                client.send(json.dumps([None, ref, "phoenix", "heartbeat", {}]))
+            assert json.loads(client.recv(_PATIENCE_S))[1] == "8"
+            assert lever.hits == 1
+            server.heal()
+        with pytest.raises(UnknownTenant, match="there are one, two"):
+            server.tenant("three")

@@ -196,6 +196,17 @@ def test_the_sixth_call_in_a_window_ends_the_channel() -> None:
     assert metas(alice.heard[bob.conn][0], "leaves") == {"k": [{}]}
 
 
+def test_a_channel_keeps_the_window_that_it_joined_with() -> None:
+    core = Core()
+    before = joined(core)
+    core.node.update_tenant({"max_client_presence_events_per_window": 1})
+    after = joined(core)
+    for number in range(2):
+        frames = [each.track({"n": number}) for each in (before, after)]
+    assert frames[0][0][3] == "phx_reply"
+    assert ending(frames[1]) == "Client presence rate limit exceeded"
+
+
 def test_the_window_begins_anew_after_its_end() -> None:
     core = Core(presence_calls_max=1)
     alice = joined(core)

@@ -170,6 +170,7 @@ def test_changes_over_the_limit_do_not_pass_and_say_nothing() -> None:
     state = core.node._state
     assert quota.changes_pass(state, matches=20, now_s=core.now_s)
     assert not quota.changes_pass(state, matches=1, now_s=core.now_s + 5)
+    assert state.limits.changes.average(core.now_s + 10) == 20 / 3 / 5
     assert core.node.limits.events.average(core.now_s + 5) == 0
 
 

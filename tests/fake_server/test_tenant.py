@@ -55,7 +55,8 @@ def test_no_limit_of_presence_calls_means_the_servers_own(value: int | None) -> 
 
 def test_the_presence_window_is_in_milliseconds() -> None:
     assert changed(CONFIG, {"client_presence_window_ms": 500}).config.presence_window_s == 0.5
-    assert changed(CONFIG, {"client_presence_window_ms": None}).config.presence_window_s == 30
+    for value in (None, 0, -1):
+        assert changed(CONFIG, {"client_presence_window_ms": value}).config.presence_window_s == 30
 
 
 def test_the_limit_that_the_real_server_never_looks_at_is_taken() -> None:

@@ -63,12 +63,16 @@ async def both(s: Stage, topic: str = "room") -> list[Client]:
     return [await joined(s, tenant, topic=topic) for tenant in s.server.tenants]
 
 
-async def ask(target: str, host: str = "127.0.0.1:4000", method: str = "GET") -> Reply:
+async def http(method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Reply:
     connection = await HttpConnection.open("server", 4000)
     try:
-        return await connection.ask(method, target, {"host": host}, b"")
+        return await connection.ask(method, target, headers, body)
     finally:
         connection.writer.close()
+
+
+async def ask(target: str, host: str = "127.0.0.1:4000") -> Reply:
+    return await http("GET", target, {"host": host})
 
 
 async def refused(uri: str) -> tuple[int, Any, float]:
@@ -181,6 +185,35 @@ async def test_what_is_written_stays_with_its_tenant() -> None:
 async def _all(each: Client) -> AsyncIterator[Any]:
     while (frame := await each.next()) is not None:
         yield frame
+
+
+@simulated
+async def test_rows_and_users_behind_the_gateway_are_those_of_its_tenant() -> None:
+    table = "columns = { id = 'int primary key' }\nrows = [{ id = %d }]\n"
+    user = "[[tenants.%s.users]]\nid = '%s'\nemail = 'a@b.c'\npassword = 'of %s'\n"
+    schema = loads(
+        "".join(
+            user % (name, f"{number}" * 8 + "-1111-4111-8111-111111111111", name)
+            + f"[tenants.{name}.tables.notes]\n"
+            + table % number
+            for number, name in enumerate(("one", "two"), 1)
+        )
+    )
+    loop = asyncio.get_running_loop()
+    server = FakeServer(server_configs(schema), clock=lambda: _STARTED_S + loop.time())
+    await server.start("server", 4000)
+    for number, name in enumerate(server.tenants, 1):
+        where = server.tenant(name)
+        headers = {"host": "127.0.0.1:4000", "apikey": where.apikey}
+        base = where.http_url.removeprefix("http://server:4000")
+        rows = await http("GET", f"{base}/rest/v1/notes?select=id", headers)
+        assert rows.json == [{"id": number}]
+        json_headers = {**headers, "content-type": "application/json"}
+        for password, status in ((f"of {name}", 200), ("of another", 400)):
+            body = json.dumps({"email": "a@b.c", "password": password}).encode()
+            target = f"{base}/auth/v1/token?grant_type=password"
+            assert (await http("POST", target, json_headers, body)).status == status
+    await server.stop()
 
 
 @simulated
