@@ -107,7 +107,8 @@ class Api:
             refused = _unacceptable(request) or (refuse and refuse(request))
             if refused is not None:
                 return refused
-            if request.subdomain != self._state.config.tenant:
+            named = request.subdomain == self._state.config.tenant
+            if not named or self._state.levers.tenant_is_deleted:
                 return json_response(HTTPStatus.UNAUTHORIZED, {"message": _TENANT_UNKNOWN})
             return self._limited(handler, request, now_s)
 

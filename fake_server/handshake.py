@@ -84,7 +84,7 @@ def admit(
         codec = codec_for(upgrade.query.get("vsn", "1.0.0"))
     except UnsupportedVersion:
         raise Refusal(HTTPStatus.FORBIDDEN) from None
-    if not tenant_known:
+    if not tenant_known or levers.tenant_is_deleted:
         raise _late(HTTPStatus.NOT_FOUND, "Tenant not found", upgrade, config)
     if config.suspended:
         text = "Realtime was disabled for this tenant"

@@ -23,6 +23,7 @@ class Kind(Enum):
     ERROR = "a request is answered with this error and does nothing"
     REFUSE = "an upgrade is refused with this HTTP status and `Retry-After`"
     TROUBLE = "the database cannot be reached, or its row policies cannot be asked"
+    DELETED = "the server knows no tenant of this name any more"
     CLOSE = "a connection is closed with this code right after its handshake"
     FEED_LOSS = "a change of the database is lost on its way to a channel"
     SUBSCRIBED_MISSING = "a channel is subscribed to changes, and is not told"
@@ -97,6 +98,11 @@ class Levers:
             if trouble.asks_policies is asks_policies and applies and switch.choice.takes():
                 return trouble
         return None
+
+    @property
+    def tenant_is_deleted(self) -> bool:
+        """Whether the tenant is not known any more."""
+        return bool(self._switches[Kind.DELETED])
 
     @property
     def refuses(self) -> bool:

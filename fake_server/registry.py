@@ -260,6 +260,13 @@ def _database_down(ground: Ground, pull: Pull) -> Undo:
     return found
 
 
+def _delete(ground: Ground, pull: Pull) -> Undo | None:
+    pull.choice.takes()
+    undo = _switch(Kind.DELETED, lambda pull: True)(ground, pull)
+    ground.perform(ground.node.disconnect_tenant())
+    return undo
+
+
 def _limit(ground: Ground, pull: Pull) -> Undo:
     """Set what was given, and put back what was there; a later change to the same is lost then."""
     given = {name: value for name, value in pull.values.items() if name in TENANT_FIELDS}
@@ -503,6 +510,12 @@ LEVERS: Mapping[str, Spec] = {
     ),
     "tenant_reload": Spec(
         "the tenant is reloaded: a system message on every channel, then close 1012", _reload
+    ),
+    "tenant_deleted": Spec(
+        "the tenant is deleted: everybody with a channel is sent away as by a reload, connections "
+        "are refused with 404, joins with `TenantNotFound` and close 1001, the API with 401",
+        _delete,
+        lasts=True,
     ),
     "close": Spec(
         "live connections are closed with a code (`close`)",

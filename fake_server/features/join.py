@@ -19,6 +19,7 @@ _ACCESS = (
     'the Access module supports only keyword lists (with atom keys), got: "broadcast"\n\n'
     "If you want to search lists of tuples, use List.keyfind/3"
 )
+_NO_TENANT = "TenantNotFound: Tenant with the given ID does not exist"
 
 
 class _Refused(Exception):
@@ -134,6 +135,8 @@ def _decide(state: State, connection: Connection, request: Message, now_s: float
         raise _Refused(
             f"UnknownErrorOnChannel: expected params to be a :map, got: `{inspect(payload)}`"
         )
+    if state.levers.tenant_is_deleted:
+        raise _Refused(_NO_TENANT, quota.CLOSED_BY_SERVER)
     config = payload.get("config")
     private = isinstance(config, dict) and _flexible_bool(config.get("private"))
     if state.config.private_only and not private:

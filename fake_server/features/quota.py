@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from fake_server.core.state import Channel, Connection, State
 
-_CLOSED_BY_SERVER = 1001
+CLOSED_BY_SERVER = 1001
+"""What a connection is closed with after some refused joins."""
 
 
 def at_join(state: State, connection: Connection, now_s: float) -> tuple[str, int | None] | None:
@@ -16,7 +17,7 @@ def at_join(state: State, connection: Connection, now_s: float) -> tuple[str, in
     if connection.id not in limits.users and len(limits.users) >= config.users_max:
         return "ConnectionRateLimitReached: Too many connected users", None
     if limits.joins.reached(now_s, config.joins_per_s_max):
-        return "ClientJoinRateLimitReached: Too many joins per second", _CLOSED_BY_SERVER
+        return "ClientJoinRateLimitReached: Too many joins per second", CLOSED_BY_SERVER
     limits.joins.add(now_s)
     if len(connection.channels) >= config.channels_per_client_max:
         return "ChannelRateLimitReached: Too many channels", None

@@ -418,3 +418,27 @@ async def test_a_single_tenant_tells_its_acts_as_before() -> None:
     async with stage() as s:
         await s.joined()
         assert "tenant" not in s.told("join")[0]
+
+
+@simulated
+async def test_a_deleted_tenant_sends_everybody_away_and_is_not_known_until_it_is_back() -> None:
+    async with two() as s:
+        one, other = await both(s)
+        idle = await client(s, "two", "idle")
+        lever = s.server.pull("tenant_deleted", tenant="two")
+        assert (await other.next())[4]["message"] == "Server requested disconnect"
+        assert await other.close_code() == 1012
+        await idle.join("room")
+        reason = (await idle.next(within_s=6))[4]["response"]
+        assert reason == {"reason": "TenantNotFound: Tenant with the given ID does not exist"}
+        assert await idle.close_code() == 1001
+        where = s.server.tenant("two")
+        unknown = 404, {"error": "Tenant not found"}, 2
+        assert await refused(f"{where.url}/websocket?apikey={where.apikey}") == unknown
+        reply = await ask("/api/ping", "two.localhost:4000")
+        assert (reply.status, reply.json) == (401, {"message": "Tenant not found in database"})
+        await one.heartbeat()
+        assert await one.status() == "ok"
+        lever.heal()
+        await joined(s, "two")
+        assert (await ask("/api/ping", "two.localhost:4000")).status == 200
