@@ -10,10 +10,12 @@ from harness.clients.registry import load_client
 from harness.entropy import parse_seed
 from harness.nemesis import BadFault, Fault, check_schedule
 from harness.nemesis.schedules import loads
-from harness.scenario import WORLDS
+from harness.scenario import USUAL_WORLDS, WORLDS
 from harness.toxiproxy.choice import BadChoice, Choice, Embedded, choose
 
 DEFAULT_CLIENT = "manager"
+EVERY = "all"
+"""Every world; what this machine cannot do is not applicable there."""
 SEEDS_MAX = 100_000
 
 
@@ -25,7 +27,9 @@ class BadOption(ValueError):
 class Options:
     """What `pytest scenarios` was asked to do."""
 
-    worlds: tuple[str, ...] = WORLDS
+    worlds: tuple[str, ...] = USUAL_WORLDS
+    asked_for: tuple[str, ...] = ()
+    """Those of them that were named: what this machine cannot do is unknown there."""
     clients: tuple[str, ...] = (DEFAULT_CLIENT,)
     """Under test: an invalid verdict fails the suite, and they gate."""
     compare: tuple[str, ...] = ()
@@ -70,6 +74,7 @@ def read_options(
         load_client(name)
     return Options(
         worlds=_worlds(_names(worlds)),
+        asked_for=_names(worlds),
         clients=under_test,
         compare=compared,
         seed=parse_seed(seed),
@@ -89,9 +94,11 @@ def _names(said: Sequence[str]) -> tuple[str, ...]:
 
 def _worlds(said: tuple[str, ...]) -> tuple[str, ...]:
     for name in said:
-        if name not in WORLDS:
-            raise BadOption(f"unknown world {name!r}; known: {', '.join(WORLDS)}")
-    return tuple(name for name in WORLDS if name in said) or WORLDS
+        if name not in (*WORLDS, EVERY):
+            raise BadOption(f"unknown world {name!r}; known: {', '.join(WORLDS)}, {EVERY}")
+    if EVERY in said:
+        return WORLDS
+    return tuple(name for name in WORLDS if name in said) or USUAL_WORLDS
 
 
 def _count(said: str) -> int:

@@ -28,11 +28,12 @@ from harness.nemesis import BadFault, Fault
 from harness.nemesis.schedules import as_code
 from harness.options import BadOption, Options, read_options
 from harness.run import Storm, run_storm, versions
-from harness.scenario import BadScenario, Scenario
+from harness.scenario import REAL_TIME, BadScenario, Scenario
 from harness.store import BadRun, Cell, ClientInfo, Result, RunInfo, Store
 from harness.toxiproxy.choice import Embedded, Running
 from harness.verdict import Judgement, Outcome, Verdict
 from harness.workloads import BadWorkload
+from harness.worlds.packets import PacketsWorld
 from harness.worlds.sim import SimWorld
 from harness.worlds.wire import LONGEST_STORY_S, Hosts, WireWorld
 from harness.worlds.world import OnTruth, World
@@ -70,7 +71,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         except (ValueError, ArgumentError):
             group.addoption(f"--squall-{name}", dest=dest, **how)
 
-    add("world", action="append", default=[], metavar="sim|wire", help="where (default: both)")
+    add(
+        "world",
+        action="append",
+        default=[],
+        metavar="sim|wire|packets|all",
+        help="where (default: sim and wire); packets needs root on Linux",
+    )
     client = "manager (default), realtime_py, or your own as package.module:factory"
     add(
         "client",
@@ -291,7 +298,7 @@ class Plugin:
             # A suite that turns warnings into errors would break a client under test from within.
             item.add_marker(pytest.mark.filterwarnings("default"))
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))
-            if _cell(item).world == "wire":
+            if _cell(item).world in REAL_TIME:
                 # A story bounds itself, and the first of them waits for all.
                 item.add_marker(pytest.mark.timeout(0))
         order = {world: place for place, world in enumerate(self.options.worlds)}
@@ -355,16 +362,20 @@ class Plugin:
 
         if name == "sim":
             return SimWorld(make_server)
+        story_s_max = float("inf") if self.options.long else LONGEST_STORY_S
+        if name == "packets":
+            asked_for = name in self.options.asked_for
+            return PacketsWorld(make_server, asked_for=asked_for, story_s_max=story_s_max)
         return WireWorld(
             make_server,
             toxiproxy=self.options.toxiproxy,
             hosts=_hosts(self.options),
-            story_s_max=float("inf") if self.options.long else LONGEST_STORY_S,
+            story_s_max=story_s_max,
         )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        if not (_is_storm(pyfuncitem) and _cell(pyfuncitem).world == "wire"):
+        if not (_is_storm(pyfuncitem) and _cell(pyfuncitem).world in REAL_TIME):
             return None
         if not self._side_by_side:
             self._start_side_by_side(pyfuncitem.session)
@@ -372,10 +383,11 @@ class Plugin:
         return True
 
     def _start_side_by_side(self, session: pytest.Session) -> None:
-        """Real time is spent waiting: all wire storms wait together, each in a thread."""
-        items = [item for item in session.items if _is_storm(item) and _cell(item).world == "wire"]
+        """Real time is spent waiting: all storms in it wait together, each in a thread."""
+        storms = [item for item in session.items if _is_storm(item)]
+        items = [item for item in storms if _cell(item).world in REAL_TIME]
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE_MAX, thread_name_prefix="squall-storm")
-        self._say(f"wire: {len(items)} storms side by side in real time, up to a minute or so …")
+        self._say(f"{len(items)} storms side by side in real time, up to a minute or so …")
         for item in items:
             assert isinstance(item, pytest.Function)
             runner = _runner(self._config, item)

@@ -18,7 +18,10 @@ CONNECT_WITHIN_S = 15.0
 """How long the first connects and joins of a run may take."""
 
 
-WORLDS = ("sim", "wire")
+WORLDS = ("sim", "wire", "packets")
+USUAL_WORLDS = ("sim", "wire")
+"""Where a story is told unless it is said where: what every machine has."""
+REAL_TIME = ("wire", "packets")
 
 
 class BadScenario(ValueError):

@@ -39,10 +39,21 @@ def test_a_client_under_test_is_not_compared_as_well() -> None:
     assert (options.clients, options.compare) == (("realtime_py",), ("manager",))
 
 
+def test_packets_are_lost_only_where_it_is_said() -> None:
+    assert read().worlds == ("sim", "wire")
+    assert read(worlds=["packets,sim"]).worlds == ("sim", "packets")
+    assert read(worlds=["all"]).worlds == ("sim", "wire", "packets")
+
+
+def test_a_world_among_all_was_not_asked_for_by_name() -> None:
+    assert "packets" in read(worlds=["packets"]).asked_for
+    assert "packets" not in read(worlds=["all"]).asked_for
+
+
 @pytest.mark.parametrize(
     ("said", "complaint"),
     [
-        ({"worlds": ["mars"]}, "unknown world 'mars'; known: sim, wire"),
+        ({"worlds": ["mars"]}, "unknown world 'mars'; known: sim, wire, packets, all"),
         ({"seeds": "0"}, "say 1 to"),
         ({"seeds": "many"}, "say 1 to"),
         ({"toxiproxy": "8474"}, "is not HOST:PORT"),

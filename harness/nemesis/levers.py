@@ -34,6 +34,9 @@ class Network(Protocol):
     def hole(self, victims: Victims, *, up: bool, down: bool) -> Held:
         """Nothing passes in the directions named; nobody is told."""
 
+    def lose(self, victims: Victims, share: float) -> Held:
+        """Each packet vanishes with the probability `share`, and TCP sends it again."""
+
     def refuse(self, victims: Victims) -> Held:
         """Live connections end and new ones are refused."""
 

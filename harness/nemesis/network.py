@@ -10,6 +10,7 @@ from harness.nemesis.levers import Stream
 from harness.nemesis.parameters import (
     DURATION,
     SECONDS,
+    SHARE,
     Parameter,
     one_of,
     whole,
@@ -19,6 +20,7 @@ from harness.toxics import ATTRIBUTE_MAX, make_toxic
 
 ENDED = ("disconnect", "dial", "missed")
 """Signs of connections that ended or could not be made."""
+NOT_SHAPED = {"packets": "packets are lost or refused there, not shaped; wire has the toxics"}
 SILENT = (*ENDED, "late", "slow_join", "slow_call")
 """Signs of packets that came late or never."""
 
@@ -45,6 +47,10 @@ async def _hole(strike: Strike) -> None:
     way = strike["direction"]
     up, down = way in ("up", "both"), way in ("down", "both")
     await strike.hold(strike.levers.network.hole(strike.victims, up=up, down=down))
+
+
+async def _packet_loss(strike: Strike) -> None:
+    await strike.hold(strike.levers.network.lose(strike.victims, strike["share"]))
 
 
 async def _dead_flow(strike: Strike) -> None:
@@ -114,6 +120,7 @@ def toxic(
         parameters=(*attributes, _STREAM, *VICTIMS),
         felt_by=felt_by,
         alone=False,
+        elsewhere=NOT_SHAPED,
         **more,
     )
 
@@ -133,6 +140,7 @@ NETWORK: tuple[FaultKind, ...] = (
         "live connections end with a FIN and without a close frame; new ones work",
         _fin,
         lasts=False,
+        elsewhere={"packets": "a FIN comes from a program, not from the network"},
     ),
     _kind(
         "hole",
@@ -147,6 +155,17 @@ NETWORK: tuple[FaultKind, ...] = (
         felt_by=SILENT,
     ),
     _kind(
+        "packet_loss",
+        "packets vanish by lot both ways, and TCP sends them again: rare stalls, no missing bytes",
+        _packet_loss,
+        Parameter("share", SHARE, 0.2, "of all packets"),
+        felt_by=SILENT,
+        elsewhere={
+            "sim": "the simulated network knows no retransmission; packets is where it can be done",
+            "wire": "a proxy sees no packets; packets is where it can be done",
+        },
+    ),
+    _kind(
         "dead_flow",
         "a NAT forgets the live connections: no FIN, no RST, only silence; new ones work",
         _dead_flow,
@@ -158,7 +177,9 @@ NETWORK: tuple[FaultKind, ...] = (
         "the server's name does not resolve; live connections go on",
         _dns_failure,
         felt_by=("dial",),
-        elsewhere={"wire": "clients dial an address there, and no name is resolved"},
+        elsewhere=dict.fromkeys(
+            ("wire", "packets"), "clients dial an address there, and no name is resolved"
+        ),
     ),
     _kind(
         "connect_stall",
@@ -178,6 +199,7 @@ NETWORK: tuple[FaultKind, ...] = (
         Parameter("jitter_s", SECONDS, 0.0, "each piece so much earlier or later", "seconds"),
         Parameter("bytes_per_s", DURATION, None, "for each connection", "bytes a second"),
         felt_by=SILENT,
+        elsewhere=NOT_SHAPED,
     ),
     toxic(
         "latency",

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from harness.entropy import substream
-from harness.nemesis import Levers, Stream, Victims
+from harness.nemesis import CannotExpress, Held, Levers, Stream, Victims
 from harness.sim import SimLoop, SimNetwork, run
 from harness.toxics import make_toxic
 from harness.worlds.ways import Ways
@@ -98,6 +98,10 @@ class SimulatedNetwork:
             yield
         finally:
             self._net.heal(hosts)
+
+    def lose(self, victims: Victims, share: float) -> Held:
+        """The simulated network retransmits nothing, so what is lost would stay lost."""
+        raise CannotExpress("the simulated network knows no retransmission")
 
     @asynccontextmanager
     async def refuse(self, victims: Victims) -> AsyncIterator[None]:

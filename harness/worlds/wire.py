@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from concurrent.futures import CancelledError, Future
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from harness.entropy import substream
 from harness.nemesis import CannotExpress, Held, Levers, Server, Stream, Victims
@@ -23,7 +21,7 @@ from harness.toxiproxy.client_errors import ToxiproxyError
 from harness.toxiproxy.client_proxy import Proxy
 from harness.toxiproxy.off_loop import within
 from harness.toxiproxy.opened import Opened, opened
-from harness.worlds.lag import LagWatch
+from harness.worlds.real_loop import RealLoop
 from harness.worlds.ways import Ways
 from harness.worlds.world import Cohorts, Env, Narrator, ServerMaker, Story, WorldFailed
 
@@ -32,13 +30,8 @@ T = TypeVar("T")
 LONGEST_STORY_S = 60.0
 """A longer story is told only when it is asked for (`--long`)."""
 
-STOP_WITHIN_S = 15.0
-"""How long stories may take to heal and clean up when the run is ended."""
-
 RESET_LASTS_S = 0.75
 """`reset_peer` strikes at the next data; the source's period is shorter than this."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +87,7 @@ class WireWorld:
         self._stack = ExitStack()
         self._lock = threading.Lock()
         self._opened: Opened | ToxiproxyError | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._playing: dict[Future[Any], None] = {}
-        self._lag = LagWatch()
+        self._loop: RealLoop | None = None
 
     def versions(self) -> Mapping[str, str]:
         """Which Toxiproxy, and its version."""
@@ -107,33 +98,22 @@ class WireWorld:
     def play(self, story: Story[T], seed: int, narrate: Narrator, cohorts: Cohorts = ()) -> T:
         """Run a story in real time; several threads may each play one."""
         loop, toxiproxy = self._start()
-        playing = asyncio.run_coroutine_threadsafe(
-            self._main(toxiproxy, story, seed, narrate, cohorts), loop
-        )
-        self._playing[playing] = None
-        try:
-            return playing.result()
-        except CancelledError:
-            raise WorldFailed("the run was ended before this story was") from None
-        finally:
-            self._playing.pop(playing, None)
+        return loop.play(self._main(toxiproxy, story, seed, narrate, cohorts))
 
     def close(self) -> None:
         """Cancel what runs, stop the loop, end the embedded Toxiproxy."""
         with self._lock:
             self._stack.close()
             self._opened = self._loop = None
-            # A client may refuse to be cancelled; who waits for its story must not wait for ever.
-            for playing in list(self._playing):
-                playing.cancel()
 
-    def _start(self) -> tuple[asyncio.AbstractEventLoop, Toxiproxy]:
+    def _start(self) -> tuple[RealLoop, Toxiproxy]:
         with self._lock:
             opened = self._open()
             if not isinstance(opened, Opened):
                 raise WorldFailed(str(opened))
             if self._loop is None:
-                self._loop = self._start_loop()
+                self._loop = RealLoop("squall-wire")
+                self._stack.callback(self._loop.close)
             return self._loop, opened.client
 
     def _open(self) -> Opened | ToxiproxyError:
@@ -144,22 +124,6 @@ class WireWorld:
             except ToxiproxyError as error:
                 self._opened = error
         return self._opened
-
-    def _start_loop(self) -> asyncio.AbstractEventLoop:
-        loop = asyncio.new_event_loop()
-        loop.set_exception_handler(_log_unhandled)
-        thread = threading.Thread(target=loop.run_forever, name="squall-wire", daemon=True)
-        thread.start()
-        asyncio.run_coroutine_threadsafe(self._lag.watch(), loop)
-
-        def stop() -> None:
-            asyncio.run_coroutine_threadsafe(_cancel_all(), loop)
-            thread.join(timeout=STOP_WITHIN_S + 5)
-            if not thread.is_alive():
-                loop.close()
-
-        self._stack.callback(stop)
-        return loop
 
     async def _main(
         self,
@@ -185,19 +149,9 @@ class WireWorld:
                     key = server.key(client)
                     return f"ws://{self._hosts.proxy}:{port}/realtime/v1?apikey={key}"
 
-                told = await story(Env(levers, url, lambda: loop.time() - began_s, seed))
-                self._refuse_stalls(began_s)
-                return told
+                return await story(Env(levers, url, lambda: loop.time() - began_s, seed))
         finally:
             await server.stop()
-
-    def _refuse_stalls(self, began_s: float) -> None:
-        stall_s = self._lag.worst_since(began_s)
-        if stall_s is not None:
-            raise WorldFailed(
-                f"the real loop stood still for {stall_s:.1f} s, so its clock proves nothing: "
-                "a client blocks it (run that one alone), or the machine is overloaded"
-            )
 
     @contextmanager
     def _lend(
@@ -256,6 +210,10 @@ class ToxiproxyNetwork:
                 await stack.enter_async_context(within(proxy.down()))
             yield
 
+    def lose(self, victims: Victims, share: float) -> Held:
+        """A proxy sees streams, from which TCP has mended the losses already."""
+        raise CannotExpress("a proxy sees no packets")
+
     def dns_failure(self, victims: Victims) -> Held:
         """A proxy is dialled by its address."""
         raise CannotExpress("clients dial an address, and no name is resolved")
@@ -286,19 +244,3 @@ class ToxiproxyNetwork:
     def _of(self, victims: Victims) -> list[Proxy]:
         names = self._ways.names(victims)
         return [self._proxies[name] for name in (self._ways.all() if names is None else names)]
-
-
-async def _cancel_all() -> None:
-    """Cancel every task, wait for their clean-up within a bound, stop the loop."""
-    loop = asyncio.get_running_loop()
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=STOP_WITHIN_S)
-    loop.call_soon(loop.stop)
-
-
-def _log_unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    # A client under test may let its own tasks die; the history shows what came of it.
-    _log.debug("unhandled in the loop: %s", context.get("message"))
