@@ -105,9 +105,9 @@ def test_constraints_are_named_with_the_row_that_fails() -> None:
     """To whom row level security does not apply; others are not told what the row holds."""
     missing = _refusal(_courses(), user_id=ADA_ID)
     assert (missing.code, missing.details) == ("23502", None)
+    database = _courses()
+    jobs = table(database, "course_generation_jobs")
     with pytest.raises(DatabaseError) as raised:
-        database = _courses()
-        jobs = table(database, "course_generation_jobs")
         database.insert(jobs, [{"user_id": ADA_ID}], SERVICE, NOW_S)
     assert str(raised.value.details).startswith("Failing row contains (")
     outside = _refusal(_courses(), title="x", progress=101)
