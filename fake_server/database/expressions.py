@@ -14,6 +14,7 @@ from fake_server.database import types
 from fake_server.database.catalog import Caller, Row, Table
 from fake_server.database.errors import DatabaseError, undefined_column, unsupported
 from fake_server.database.moments import timestamp_text
+from fake_server.database.regex import matches
 from fake_server.database.sql import name_of, type_of
 
 
@@ -314,14 +315,6 @@ def _matching(test: Callable[[str, str], bool]) -> Callable[[Any, Scope], Typed]
         return Typed("bool", test(left.value, right.value))
 
     return operation
-
-
-def matches(text: str, pattern: str, ignore_case: bool = False) -> bool:
-    """SQL `~` and `~*`. Raises `DatabaseError` 2201B for a broken pattern."""
-    try:
-        return re.search(pattern, text, re.IGNORECASE if ignore_case else 0) is not None
-    except re.error as error:
-        raise DatabaseError("2201B", f"invalid regular expression: {error}") from None
 
 
 def _arithmetic(symbol: str, compute: Callable[[Any, Any], Any]) -> Callable[[Any, Scope], Typed]:

@@ -13,9 +13,9 @@ from fake_server.database.expressions import (
     contains,
     convert,
     like,
-    matches,
     undefined_operator,
 )
+from fake_server.database.regex import matches
 from fake_server.rest.model import Condition, Logic, Tree
 from fake_server.rest.search import read_search
 from fake_server.rest.values import getter

@@ -122,6 +122,12 @@ def test_commas_and_quotes_split_as_in_the_real_server(
             "P0001",
             "operator imatch requires a text-compatible column type, got jsonb",
         ),
+        (
+            "title=match.(",
+            "P0001",
+            "invalid regular expression for match filter: "
+            "invalid regular expression: parentheses () not balanced",
+        ),
     ],
 )
 def test_what_does_not_fit_the_table_is_refused_as_postgres_does(

@@ -13,6 +13,7 @@ import pytest
 from fake_server.database import Caller, Database, DatabaseError, json_text, types
 from fake_server.database.catalog import OWNER
 from fake_server.database.expressions import Typed, json_value
+from fake_server.database.regex import matches
 from fake_server.database.sql import parse_expression, type_of
 from fake_server.schema import load
 from tests.fake_server.database.project import NOW_S
@@ -55,6 +56,40 @@ def test_literals_are_read_printed_and_refused_as_by_postgres(type_name: str) ->
 
 def _meaning(answer: Any) -> Any:
     return answer[1] if isinstance(answer, list) else answer
+
+
+REGEXES: dict[str, Any] = json.loads((HERE / "regexes.json").read_text("utf-8"))
+TEXTS: list[str] = tomllib.loads((HERE / "regexes.toml").read_text("utf-8"))["texts"]
+
+
+def found(pattern: str) -> Any:
+    """The texts that a pattern matches, then those that it matches in any case."""
+    try:
+        return [
+            [text for text in TEXTS if matches(text, pattern, ignore_case)] or None
+            for ignore_case in (False, True)
+        ]
+    except DatabaseError as error:
+        return refusal(error)
+
+
+def test_patterns_match_and_are_refused_as_by_postgres() -> None:
+    assert {pattern: found(pattern) for pattern in REGEXES} == REGEXES
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [("(a+)+$", "a" * 50_000 + "b"), ("(a|a)*b", "a" * 50_000), ("(.*)*x(.*)*y", "x" * 50_000)],
+)
+def test_no_pattern_takes_longer_than_its_length_times_the_texts(pattern: str, text: str) -> None:
+    """A backtracking engine would not end in a lifetime."""
+    assert not matches(text, pattern)
+
+
+@pytest.mark.parametrize("pattern", ["(?=a)", "(?<!a)b", r"(a)\1"])
+def test_what_only_backtracking_finds_is_refused(pattern: str) -> None:
+    with pytest.raises(DatabaseError, match="does not know"):
+        matches("aa", pattern)
 
 
 CASES = tomllib.loads((HERE / "statements.toml").read_text("utf-8"))["case"]

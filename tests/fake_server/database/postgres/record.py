@@ -62,6 +62,23 @@ def casts(dsn: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def regexes(dsn: str) -> dict[str, Any]:
+    """For each pattern: the texts that it matches, then those of `~*`, or the error."""
+    given = tomllib.loads((HERE / "regexes.toml").read_text("utf-8"))
+    texts = f"array[{', '.join(map(quoted, given['texts']))}]"
+    patterns = [*given["patterns"], *given["broken"]]
+    answers = ask(
+        dsn,
+        [
+            f"select jsonb_build_array(jsonb_agg(t) filter (where t ~ {quoted(pattern)}), "
+            f"jsonb_agg(t) filter (where t ~* {quoted(pattern)})) from unnest({texts}) t"
+            for pattern in patterns
+        ],
+    )
+    shown = (answer.get("is", answer) for answer in answers)
+    return dict(zip(patterns, shown, strict=True))
+
+
 _ANSWER = """
 create or replace function public.answer(role text, claims jsonb, statement text) returns jsonb
 language plpgsql as $$
@@ -131,7 +148,8 @@ def _run(dsn: str, script: str) -> str:
 
 def main() -> None:
     dsn = sys.argv[1] if len(sys.argv) > 1 else DSN
-    for name, answers in (("casts", casts(dsn)), ("statements", statements(dsn))):
+    for name, record in (("casts", casts), ("regexes", regexes), ("statements", statements)):
+        answers = record(dsn)
         text = json.dumps(answers, ensure_ascii=False, indent=1)
         (HERE / f"{name}.json").write_text(text + "\n", "utf-8")
 
