@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from harness.clients.contract import Client
 from harness.history import Op, Type
@@ -16,8 +18,33 @@ from harness.worlds.world import Env
 CALL_WITHIN_S = 40.0
 """The longest that the runner waits for a client's answer; the op is then `info`."""
 CLOSE_WITHIN_S = 10.0
-SENDS_OUTSTANDING_MAX = 100
-"""Broadcasts of one client that may be under way; at the bound it skips a turn."""
+TOKEN_LIFETIME_S = 3600.0
+OUTSTANDING_MAX = 100
+"""Calls of one client that may be under way when it sends; at the bound it skips a turn."""
+
+
+class Mishaps:
+    """What goes wrong in the callbacks of one client, by event; none as a rule."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[int, tuple[str, Callable[[], None]]] = {}
+        self._keys = itertools.count()
+
+    def add(self, event: str, mishap: Callable[[], None]) -> int:
+        """From now on it happens in each callback of that event; returns the key to remove it."""
+        key = next(self._keys)
+        self._by_key[key] = event, mishap
+        return key
+
+    def remove(self, key: int) -> None:
+        """It happens no more."""
+        del self._by_key[key]
+
+    def happen(self, event: str) -> None:
+        """Raises whatever a mishap raises."""
+        for wanted, mishap in list(self._by_key.values()):
+            if wanted == event:
+                mishap()
 
 
 class Process:
@@ -29,30 +56,37 @@ class Process:
         self._env = env
         self._recorder = recorder
         self._outstanding: dict[asyncio.Task[None], None] = {}
-        client.on_event(recorder.event)
+        self.mishaps = Mishaps()
+        client.on_event(self._called_back)
 
     async def open(self) -> None:
         """Make the client connect."""
         op = self._recorder.invoke(self.name, "open", {})
         await self._complete(op, self._open)
 
-    async def call(self, f: str, value: Mapping[str, object]) -> None:
+    async def call(self, f: str, value: Mapping[str, Any]) -> None:
         """Make one call; what the application wants changes as the call begins."""
         if f in ("subscribe", "leave"):
             self._recorder.want(self.name, str(value["topic"]), f == "subscribe")
         if f == "set_token":
-            token_id = str(value["token_id"])
-            value = {**value, "token": self._env.levers.server.token(self.name, token_id)}
+            value = {**value, "token": self._token(**value)}
         op = replace(self._recorder.invoke(self.name, f, value), value=value)
         await self._complete(op, lambda: self._client.invoke(op))
 
     def send(self, topic: str, number: int) -> None:
         """Broadcast without waiting for the answer."""
-        if len(self._outstanding) >= SENDS_OUTSTANDING_MAX:
-            return
-        task = asyncio.create_task(self.call("broadcast", {"topic": topic, "id": number}))
+        if len(self._outstanding) < OUTSTANDING_MAX:
+            self.begin("broadcast", {"topic": topic, "id": number})
+
+    def begin(self, f: str, value: Mapping[str, Any], cancel_after_s: float | None = None) -> None:
+        """Make a call without waiting for its end; cancel it so much later, if that is said."""
+        task = asyncio.create_task(self.call(f, value))
         self._outstanding[task] = None
         task.add_done_callback(lambda done: self._outstanding.pop(done, None))
+        if cancel_after_s is not None:
+            # One tick at least: a task that never began would have called nothing.
+            loop = asyncio.get_running_loop()
+            loop.call_later(cancel_after_s, lambda: loop.call_soon(task.cancel))
 
     async def close(self) -> None:
         """Close the client, whatever it thinks of that."""
@@ -61,6 +95,14 @@ class Process:
         closing = asyncio.create_task(self._close())
         await asyncio.wait([closing], timeout=CLOSE_WITHIN_S)
         closing.cancel()
+
+    def _called_back(self, op: Op) -> None:
+        """What a client says goes into the history first; then the application has its way."""
+        self._recorder.record(op)
+        self.mishaps.happen(op.f)
+
+    def _token(self, token_id: str, lifetime_s: float = TOKEN_LIFETIME_S) -> str:
+        return self._env.levers.server.token(self.name, token_id, lifetime_s)
 
     async def _close(self) -> None:
         with suppress(Exception, SystemExit):
@@ -75,6 +117,9 @@ class Process:
         try:
             # Not `asyncio.timeout`: a client may ignore its cancellation.
             answered, _ = await asyncio.wait([answering], timeout=CALL_WITHIN_S)
+        except asyncio.CancelledError:
+            self._recorder.complete(op, "info", "the application cancelled it")
+            raise
         finally:
             answering.cancel()
         if answered:

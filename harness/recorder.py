@@ -63,10 +63,6 @@ class Recorder:
         """Write down something that merely happened."""
         self.record(Op(process=process, type="info", f=f, value=value))
 
-    def event(self, op: Op) -> None:
-        """A client's event."""
-        self.record(op)
-
     def invoke(self, process: str, f: str, value: Mapping[str, Any]) -> Op:
         """Write down that a call begins; its completion carries the same id."""
         return self.record(Op(process=process, type="invoke", f=f, value=value, id=next(self._ids)))

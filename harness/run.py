@@ -13,6 +13,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+from harness.application import Application
 from harness.checkers import judge
 from harness.clients.contract import Maker
 from harness.generator import Act, Call, timeline
@@ -140,7 +141,9 @@ class _Run:
         self._last = dict.fromkeys(self._workload.topics, 0)
         self._period_s = self._workload.period_s
         self._hurry = asyncio.Event()
-        self._nemesis = Nemesis(env.levers, recorder, self._workload.names(), env.seed)
+        application = Application(self._processes, self._workload.topics[0])
+        levers = replace(env.levers, application=application)
+        self._nemesis = Nemesis(levers, recorder, self._workload.names(), env.seed)
 
     async def tell(self) -> None:
         """Steady state, faults, calm, last round, final reads."""

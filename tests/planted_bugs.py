@@ -5,11 +5,13 @@ The marks are those of `failures.md` §C; a star there says that a shipped clien
 
 from __future__ import annotations
 
+import asyncio
 import math
 from random import Random
 from typing import Any
 
 from harness.clients.manager import Manager
+from harness.history import Op
 from harness.manager import (
     ChannelCore,
     ChannelState,
@@ -172,3 +174,36 @@ class NoJitter(Manager):
 
         def __init__(self, url: str, **options: object) -> None:
             super().__init__(url, **{**options, "config": Config(reconnect=NoJitterLadder())})  # type: ignore[arg-type]
+
+
+class ForgetsAnEarlyLeave(ConnectionCore):
+    """M70, in front: an unsubscribe before the join was sent takes back nothing."""
+
+    def unsubscribe(self, channel: ChannelCore, now_s: float) -> None:
+        if channel.state is ChannelState.JOINED:
+            super().unsubscribe(channel, now_s)
+
+
+class DiesInCallback(Manager):
+    """M63*: what the application's callback raises ends the task that delivers."""
+
+    _dead = False
+
+    def _received(self, topic: str, event: str, payload: Any) -> None:
+        if self._dead:
+            return
+        try:
+            super()._received(topic, event, payload)
+        except Exception:
+            self._dead = True
+
+
+class CancelKills(Manager):
+    """The cancellation of one call ends the connection that it was waiting on."""
+
+    async def _broadcast(self, op: Op) -> Op:
+        try:
+            return await super()._broadcast(op)
+        except asyncio.CancelledError:
+            await self.close()
+            raise

@@ -34,7 +34,7 @@ def test_tokens_reach_the_client_but_not_the_history() -> None:
     op = recorder.invoke("client-0", "set_token", {"token_id": "second", "token": secret})
     recorder.complete(op, "info", f"cannot connect to ws://host?apikey={secret}")
     lost = Op(process="client-0", type="info", f="lost", value={"topic": "room", "reason": secret})
-    recorder.event(lost)
+    recorder.record(lost)
     assert secret not in file.getvalue()
     assert "second" in file.getvalue()
 
@@ -43,7 +43,7 @@ def test_what_happens_after_the_end_is_not_recorded() -> None:
     recorder, writer = make()
     recorder.info("run", "phase", {"phase": "end"})
     recorder.end()
-    recorder.event(received(1))
+    recorder.record(received(1))
     assert len(writer.history().ops) == 1
 
 
@@ -53,11 +53,11 @@ def test_recovery_is_seen_when_every_wanted_channel_has_heard() -> None:
     recorder.want("client-0", "left", True)
     recorder.want("client-0", "left", False)
     assert not recorder.all_heard({"room": 4}, ["room"])
-    recorder.event(received(3))
-    recorder.event(received(9, sender="client-1"))
-    recorder.event(received("nonsense"))
+    recorder.record(received(3))
+    recorder.record(received(9, sender="client-1"))
+    recorder.record(received("nonsense"))
     assert not recorder.all_heard({"room": 4}, ["room"])
-    recorder.event(received(4))
+    recorder.record(received(4))
     assert recorder.all_heard({"room": 4}, ["room"])
 
 
@@ -66,7 +66,7 @@ def test_what_happens_at_one_instant_keeps_its_order_in_time() -> None:
     recorder, writer = make()
     recorder.start(lambda: 5.0)
     for number in range(3):
-        recorder.event(received(number))
+        recorder.record(received(number))
     times = [op.time_s for op in writer.history()]
     assert times == sorted(dict.fromkeys(times))
     assert times[-1] < 5.001

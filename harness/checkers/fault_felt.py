@@ -52,7 +52,7 @@ def _sign_of(fault: Struck, signs: Sequence[Sign]) -> Sign | None:
         fault.start_s + WITHOUT_HEAL_S if fault.heal_s is None else fault.heal_s + AFTER_HEAL_S
     )
     if fault.hits and "hits" in fault.felt_by:
-        return Sign(fault.start_s, "hits", f"the server struck {fault.hits}")
+        return Sign(fault.start_s, "hits", f"it struck {fault.hits} times")
     first = bisect_left(signs, fault.start_s, key=lambda sign: sign.time_s)
     for sign in islice(signs, first, None):
         if sign.time_s > until_s:

@@ -31,7 +31,7 @@ SIGNS: Mapping[str, str] = MappingProxyType(
         "late": "a message took three times as long as in the steady state, and 0.1 s longer",
         "slow_join": "a join took more than a second, or was never answered",
         "slow_call": "a call of a client failed, had no sure end, or took more than a second",
-        "hits": "the server counted frames, requests or connections that it struck",
+        "hits": "the server or the application counted what it struck",
     }
 )
 """What can show that a fault was felt, by name."""

@@ -172,6 +172,15 @@ class ChannelCore:
             self.send_leave()
             self._step("leave")
 
+    def succeeded(self) -> None:
+        """The application wants the topic again, in a new channel, before the leave is answered.
+
+        This one is over now: its end, told after its successor's join, would be taken for that
+        one's. The leave is said again until the new join is sent.
+        """
+        if self.state is ChannelState.LEAVING:
+            self._gone("succeeded", "unsubscribed")
+
     def send_leave(self) -> None:
         """Take back the current join, answered or not: the server handles one after the other."""
         assert self._answer_due_s is not None, "a leave needs a time by which it is answered"

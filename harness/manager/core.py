@@ -134,6 +134,9 @@ class ConnectionCore:
             raise AlreadySubscribed(
                 f"topic {topic!r} is subscribed already: use that channel, or unsubscribe it first"
             )
+        for leaving in self._leaving.values():
+            if leaving.topic == topic:
+                leaving.succeeded()
         channel = self._channels[topic] = self.channel_type(
             next(self._numbers),
             topic,

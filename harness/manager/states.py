@@ -80,6 +80,7 @@ CHANNEL_TRANSITIONS: Mapping[ChannelState, Mapping[str, ChannelState]] = {
     },
     ChannelState.LEAVING: {
         "left": ChannelState.GONE,
+        "succeeded": ChannelState.GONE,
         "timed out": ChannelState.GONE,
         "link lost": ChannelState.GONE,
     },

@@ -1,8 +1,8 @@
-"""What the nemesis can pull in one run: the network's levers, the server's, and the clock's."""
+"""What the nemesis can pull in one run: the network's levers, the server's, the application's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -104,8 +104,44 @@ class Server(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ApiCall:
+    """One call of the application, made without waiting for its end."""
+
+    f: str
+    """An op of the client contract: `subscribe`, `leave`, `broadcast`, `set_token`."""
+    topic: str | None = None
+    """None: the first topic of the workload."""
+    cancel_after_s: float | None = None
+    """Cancel the call so much later; None: let it end."""
+
+
+Mishap = Callable[[Callable[[ApiCall], None]], None]
+"""What happens inside a callback. It is given the means to call the client that has called back,
+and may raise whatever the application's code would."""
+
+
+class Application(Protocol):
+    """The application that holds the clients under test: the code that they call back, what it
+    calls, and the tokens that it gives them.
+
+    Each lever is for all clients or for `victims`, and may raise `CannotExpress`.
+    """
+
+    def callbacks(self, victims: Victims, event: str, mishap: Mishap) -> Held:
+        """Inside each callback of an event (`received`, `joined`, `lost`) the mishap happens."""
+
+    def race(self, victims: Victims, calls: Sequence[ApiCall]) -> None:
+        """Begin the calls in one tick, in order, and wait for none of them."""
+
+    def set_token(self, victims: Victims, lifetime_s: float) -> None:
+        """Give each client a new access token that lives so long."""
+
+
+@dataclass(frozen=True, slots=True)
 class Levers:
     """What the nemesis can pull in one run."""
 
     network: Network
     server: Server
+    application: Application | None = None
+    """None where nobody holds clients: a world that is tried without a story."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from harness.nemesis.application import APPLICATION
 from harness.nemesis.fault import BadFault, Fault
 from harness.nemesis.kind import CATEGORIES, FaultKind
 from harness.nemesis.network import NETWORK
@@ -16,7 +17,9 @@ from harness.nemesis.victims import victims
 FAULTS: Mapping[str, FaultKind] = MappingProxyType(
     {
         kind.name: kind
-        for kind in sorted((*NETWORK, *SERVER), key=lambda one: CATEGORIES.index(one.category))
+        for kind in sorted(
+            (*NETWORK, *SERVER, *APPLICATION), key=lambda one: CATEGORIES.index(one.category)
+        )
     }
 )
 """Every fault there is, in the order in which they are listed everywhere."""

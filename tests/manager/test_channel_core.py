@@ -338,6 +338,21 @@ def test_the_same_topic_again_while_the_old_channel_is_leaving() -> None:
     assert state_of(new) is ChannelState.JOINED
 
 
+def test_the_end_of_a_channel_is_told_before_its_successor_joins() -> None:
+    """Events name a topic: a late one would be taken for the end of the new channel."""
+    bench = Bench()
+    old = bench.joined()
+    bench.unsubscribe(old)
+    bench.subscribe()
+    assert state_of(old) is ChannelState.GONE
+    assert [event.reason for event in bench.told(ChannelClosed)] == ["unsubscribed"]
+    bench.run_for(0.1)
+    bench.reply(bench.last("phx_join"))
+    bench.reply(bench.last("phx_leave"))
+    assert len(bench.told(ChannelClosed)) == 1
+    assert len(bench.told(Joined)) == 2
+
+
 def test_after_unsubscribing_nothing_is_delivered() -> None:
     bench = Bench()
     channel = bench.joined()

@@ -1,0 +1,65 @@
+"""The application that holds the clients of a run, as far as the nemesis can meddle with it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from harness.nemesis import Victims
+from harness.nemesis.levers import ApiCall, Mishap
+from harness.process import Process
+
+
+class Application:
+    """Code, calls and tokens of the application; `harness.nemesis.levers.Application`."""
+
+    def __init__(self, processes: Mapping[str, Process], topic: str) -> None:
+        self._processes = processes
+        self._topic = topic
+        # Past the numbers that the workload counts up to.
+        self._numbers = itertools.count(1_000_000)
+
+    @asynccontextmanager
+    async def callbacks(self, victims: Victims, event: str, mishap: Mishap) -> AsyncIterator[None]:
+        """Whatever a client says goes into the history first; then the application has its way."""
+        added = [
+            (process, process.mishaps.add(event, partial(mishap, partial(self._make, process))))
+            for process in self._hit(victims)
+        ]
+        try:
+            yield
+        finally:
+            for process, key in added:
+                process.mishaps.remove(key)
+
+    def race(self, victims: Victims, calls: Sequence[ApiCall]) -> None:
+        """Each call is a task of its own: they begin in order, before anything else happens."""
+        for process in self._hit(victims):
+            for call in calls:
+                self._make(process, call)
+
+    def set_token(self, victims: Victims, lifetime_s: float) -> None:
+        """As a provider does that was asked for a new one."""
+        number = next(self._numbers)
+        for process in self._hit(victims):
+            value = {"token_id": f"{process.name}-{number}", "lifetime_s": lifetime_s}
+            process.begin("set_token", value)
+
+    def _make(self, process: Process, call: ApiCall) -> None:
+        number = next(self._numbers)
+        value: dict[str, Any] = {"topic": call.topic or self._topic}
+        if call.f == "broadcast":
+            value["id"] = number
+        if call.f == "set_token":
+            value = {"token_id": f"{process.name}-{number}"}
+        process.begin(call.f, value, call.cancel_after_s)
+
+    def _hit(self, victims: Victims) -> list[Process]:
+        return [
+            process
+            for name, process in self._processes.items()
+            if victims is None or name in victims
+        ]
