@@ -70,6 +70,8 @@ _NULL = _Null()
 def _new(logged: Logged) -> Record:
     """The new row; what the log does not have of it, because it is kept apart and did not change,
     is taken from the old one."""
+    if logged.too_large:
+        return _of(logged)
     missing = {name: logged.identity[name] for name in logged.identity if name not in _of(logged)}
     return {**_of(logged), **missing}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,22 @@ def test_what_the_log_does_not_print_is_null_and_characters_are_cut_to_one() -> 
         recorded(), "insert into types_t(id,c,d,p) values (1,'NaN','Infinity','\\xdeadbeef')"
     )
     assert [inserted["record"][name] for name in ("c", "d", "p")] == [None, None, "deadbeef"]
+
+
+def noise() -> str:
+    """A text that does not compress."""
+    return "".join(md5(str(i).encode()).hexdigest() for i in range(100))
+
+
+def test_a_large_value_that_did_not_change_is_missing_or_taken_from_the_old_row() -> None:
+    """As the log has it: missing by default, there with a full replica identity."""
+    for name, is_shown in (("todos", False), ("todos_full", True)):
+        row = f"insert into {name}(id, title) values (1, '{noise()}')"
+        inserted, updated = changes(recorded(), f"{row}; update {name} set num = 5")
+        assert inserted["record"]["title"] == noise()
+        assert updated["record"].get("title") == (noise() if is_shown else None)
+        assert ("title" in updated["record"]) is is_shown
+        assert updated["record"]["num"] == 5
 
 
 TYPES = (
