@@ -6,7 +6,7 @@ from harness.scenario import Scenario
 
 
 def test_a_callback_that_raises_breaks_nothing_else(run: Runner) -> None:
-    """A bug in a handler must not end the task that reads the socket, nor keep it from returning."""
+    """A bug in a handler ends neither the task that reads the socket nor its return."""
     run(
         Scenario(
             faults=[Fault("callback_raises", after_s=2, for_s=6), Fault("rst", after_s=5)],
