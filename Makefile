@@ -53,7 +53,7 @@ tests/real_clients/node_modules/.package-lock.json: tests/real_clients/package-l
 stories: $(STAMP) node ## play recorded faults again with the official clients, compare with the real server (3 min)
 	@$(BIN)/python -m tests.stories tests/golden/clients_under_faults
 
-bench: $(STAMP) ## measure the fake server beside a bare websockets server
+bench: $(STAMP) ## measure the fake server and the proxy, each beside its peer
 	@$(BIN)/python -m tests.bench
 
 lock: ## pin the dependencies anew (needs uv)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
-from random import Random
 from typing import ClassVar
 
+from harness.toxics.draws import Draws
 from harness.toxics.toxic import Item, Signal, Stage, Timed, Toxic
 
 
@@ -20,7 +20,7 @@ class Bandwidth(Toxic):
     rate: int = 0
     """KB/s, of 1,000 bytes each. 0 stalls the stream; it does not mean unlimited."""
 
-    def start(self, rng: Random, now_s: float) -> Stage:
+    def start(self, draws: Draws, now_s: float) -> Stage:
         return BandwidthStage(self)
 
 

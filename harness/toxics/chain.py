@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from random import Random
 
+from harness.toxics.draws import Draws
 from harness.toxics.slot import Parcel, Slot
 from harness.toxics.toxic import CHUNK_BYTES_MAX, Item, Signal, Toxic
 
@@ -35,7 +36,7 @@ class Chain:
         if any(slot.name == name for slot in self._slots):
             raise ValueError(f"the chain already has a toxic named {name!r}")
         self._advance(now_s)
-        stage = toxic.start(Random(f"{self._key}/{name}"), now_s)
+        stage = toxic.start(Draws(f"{self._key}/{name}"), now_s)
         self._slots.append(Slot(name, toxic, stage, hit, now_s))
 
     def update(self, name: str, toxic: Toxic, now_s: float, *, hit: bool = True) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from random import Random
 from typing import ClassVar
 
+from harness.toxics.draws import Draws
 from harness.toxics.toxic import CHUNK_BYTES_MAX, Item, Signal, Stage, Timed, Toxic
 
 
@@ -25,8 +25,8 @@ class Latency(Toxic):
     jitter: int = 0
     """Milliseconds; the draw is uniform over `[latency - jitter, latency + jitter)`."""
 
-    def start(self, rng: Random, now_s: float) -> Stage:
-        return LatencyStage(self, rng)
+    def start(self, draws: Draws, now_s: float) -> Stage:
+        return LatencyStage(self, draws)
 
 
 class LatencyStage(Stage):
@@ -34,9 +34,9 @@ class LatencyStage(Stage):
 
     restamps: ClassVar[bool] = True
 
-    def __init__(self, toxic: Latency, rng: Random) -> None:
+    def __init__(self, toxic: Latency, draws: Draws) -> None:
         self._toxic = toxic
-        self._rng = rng
+        self._draws = draws
 
     def feed(self, item: Item, received_s: float, now_s: float) -> Iterator[Timed]:
         if isinstance(item, Signal):
@@ -54,5 +54,5 @@ class LatencyStage(Stage):
     def _draw_s(self) -> float:
         latency_ms, jitter_ms = self._toxic.latency, self._toxic.jitter
         if jitter_ms:
-            latency_ms += self._rng.randrange(-jitter_ms, jitter_ms)
+            latency_ms += self._draws.between(-jitter_ms, jitter_ms)
         return latency_ms / 1000

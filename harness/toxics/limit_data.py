@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from random import Random
 from typing import ClassVar
 
+from harness.toxics.draws import Draws
 from harness.toxics.toxic import Item, Signal, Stage, Timed, Toxic
 
 
@@ -22,7 +22,7 @@ class LimitData(Toxic):
     bytes: int = 0
     """Bytes that may pass; 0 closes on the first one."""
 
-    def start(self, rng: Random, now_s: float) -> Stage:
+    def start(self, draws: Draws, now_s: float) -> Stage:
         return LimitDataStage(self)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from random import Random
 from typing import ClassVar
 
+from harness.toxics.draws import Draws
 from harness.toxics.toxic import Item, Signal, Stage, Timed, Toxic
 
 
@@ -27,16 +27,16 @@ class Slicer(Toxic):
     delay: int = 0
     """Microseconds after each piece, the last one too."""
 
-    def start(self, rng: Random, now_s: float) -> Stage:
-        return SlicerStage(self, rng)
+    def start(self, draws: Draws, now_s: float) -> Stage:
+        return SlicerStage(self, draws)
 
 
 class SlicerStage(Stage):
     """A small message is immediate and the next one waits: the pause follows the piece."""
 
-    def __init__(self, toxic: Slicer, rng: Random) -> None:
+    def __init__(self, toxic: Slicer, draws: Draws) -> None:
         self._toxic = toxic
-        self._rng = rng
+        self._draws = draws
 
     def feed(self, item: Item, received_s: float, now_s: float) -> Iterator[Timed]:
         if isinstance(item, Signal):
@@ -73,5 +73,5 @@ class SlicerStage(Stage):
         variation = self._toxic.size_variation
         middle = start + (end - start) // 2
         if variation:
-            middle += self._rng.randrange(-variation, variation)
+            middle += self._draws.between(-variation, variation)
         return min(max(middle, start + 1), end - 1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from random import Random
 from typing import ClassVar
 
+from harness.toxics.draws import Draws
 from harness.toxics.toxic import Item, Signal, Stage, Timed, Toxic
 
 
@@ -23,7 +23,7 @@ class Timeout(Toxic):
     timeout: int = 0
     """Milliseconds; 0 never closes."""
 
-    def start(self, rng: Random, now_s: float) -> Stage:
+    def start(self, draws: Draws, now_s: float) -> Stage:
         return TimeoutStage(self, now_s)
 
 

@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import Enum
-from random import Random
 from typing import ClassVar
+
+from harness.toxics.draws import Draws
 
 CHUNK_BYTES_MAX = 32 * 1024
 """Toxiproxy reads at most this much at once; that read is the chunk every toxic sees
@@ -54,8 +55,8 @@ class Toxic(ABC):
                 )
 
     @abstractmethod
-    def start(self, rng: Random, now_s: float) -> Stage:
-        """Begin to work on one stream. The stage draws from `rng` and nothing else."""
+    def start(self, draws: Draws, now_s: float) -> Stage:
+        """Begin to work on one stream. The stage takes its draws from `draws` alone."""
 
 
 class Stage(ABC):

@@ -83,23 +83,28 @@ class Proxy:
 
     def add_toxic(self, record: ToxicRecord) -> None:
         """Add a toxic to the proxy and to its live connections."""
+        self._draw_anew(self._before(record.stream_name))
         self.toxics[record.name] = record
+        toxic = record.running()
         for link, number in self._links.items():
             hit = self._is_hit(record, number)
-            link.add_toxic(record.stream_name, record.name, record.running(), hit)
+            link.add_toxic(record.stream_name, record.name, toxic, hit)
 
     def update_toxic(self, record: ToxicRecord) -> None:
         """Bring live connections in step with a changed record."""
         record.revision += 1
+        toxic = record.running()
         for link, number in self._links.items():
             hit = self._is_hit(record, number)
-            link.update_toxic(record.stream_name, record.name, record.running(), hit)
+            link.update_toxic(record.stream_name, record.name, toxic, hit)
 
     def remove_toxic(self, record: ToxicRecord) -> None:
         """Remove a toxic from the proxy and from its live connections."""
+        before = self._before(record.stream_name, record)
         del self.toxics[record.name]
         for link in list(self._links):
             link.remove_toxic(record.stream_name, record.name)
+        self._draw_anew(before)
 
     def remove_all_toxics(self) -> None:
         """Remove every toxic."""
@@ -166,7 +171,27 @@ class Proxy:
             chains[record.stream_name].add(record.name, record.running(), now_s, hit=hit)
         return chains
 
+    def _before(self, stream: StreamName, record: ToxicRecord | None = None) -> ToxicRecord | None:
+        """The toxic before a record of a stream, or the last one."""
+        before = None
+        for each in self.toxics.values():
+            if each is record:
+                break
+            if each.stream_name == stream:
+                before = each
+        return before
+
+    def _draw_anew(self, record: ToxicRecord | None) -> None:
+        """The original begins a toxic again where the next one comes or goes (§2.11).
+
+        Where its toxicity leaves nothing to chance, it is left alone.
+        """
+        if record and 0 < record.toxicity < 1:
+            self.update_toxic(record)
+
     def _is_hit(self, record: ToxicRecord, number: int) -> bool:
         """Whether a toxic affects a connection: drawn once, and again at each update of it."""
+        if not 0 < record.toxicity < 1:
+            return record.toxicity >= 1
         name = f"{self.name}/{number}/{record.name}/{record.revision}"
         return substream(self._seed, name).random() < record.toxicity

@@ -1,1 +1,1 @@
-"""How fast and how small the fake server is, beside a bare `websockets` server in the same run."""
+"""How fast and how small what we serve is, each beside a peer in the same run."""

@@ -1,97 +1,36 @@
-"""`make bench`: measure the fake server and a bare `websockets` server, one after the other.
+"""`make bench [PART]`: measure what we serve beside its peer, one after the other.
 
-Exits with 1 when a target does not hold. Rates are told by the CPU time of the server alone too:
-what else the machine does makes those by the clock smaller.
+Exits with 1 when a target does not hold, 3 for a part that there is not.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
-from tests.bench.measures import connects, fan_out, latency_ms
+from tests.bench import fake_server, proxy
+from tests.bench.row import Row
 
-_DURATION_S = 4.0
-_HELD = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table, and whether its target holds."""
-
-    what: str
-    ours: float
-    bare: float
-    target: str
-    holds: bool
-
-    def __str__(self) -> str:
-        mark = "ok" if self.holds else "MISSED"
-        return (
-            f"{self.what:<44}{self.ours / self.bare:>7.2f}{self.ours:>12,.1f}{self.bare:>12,.1f}"
-            f"  {self.target:<22}{mark}"
-        )
+PARTS: dict[str, tuple[Callable[[], Iterator[Row]], str]] = {
+    "fake_server": (fake_server.rows, "bare"),
+    "proxy": (proxy.rows, "real"),
+}
 
 
-def _fan_out(subscribers: int) -> list[Row]:
-    bare, ours = (fan_out(which, subscribers, _DURATION_S) for which in ("bare", "fake"))
-    what = f"fan-out to {subscribers:,}, deliveries"
-    ratio = ours.per_cpu_s / bare.per_cpu_s
-    return [
-        Row(
-            f"{what} a CPU second",
-            ours.per_cpu_s,
-            bare.per_cpu_s,
-            ">= 0.6 and >= 60,000",
-            ratio >= 0.6 and ours.per_cpu_s >= 60_000,
-        ),
-        Row(f"{what} a second", ours.per_s, bare.per_s, "(the machine's)", True),
-    ]
-
-
-def _latency() -> list[Row]:
-    bare, ours = (latency_ms(which, 100, 100.0, _DURATION_S) for which in ("bare", "fake"))
-    rows = []
-    for share, target_ms in ((0.5, None), (0.95, None), (0.99, 10.0)):
-        target = "" if target_ms is None else f"< {target_ms:.0f}"
-        holds = target_ms is None or ours[share] < target_ms
-        what = f"p{share * 100:.0f} ms at 10,000 deliveries/s"
-        rows.append(Row(what, ours[share], bare[share], target, holds))
-    return rows
-
-
-def _connects() -> list[Row]:
-    (bare, bare_kb), (ours, ours_kb) = (connects(which, _HELD) for which in ("bare", "fake"))
-    return [
-        Row(
-            "connects with join a CPU second",
-            ours.per_cpu_s,
-            bare.per_cpu_s,
-            ">= 2,000",
-            ours.per_cpu_s >= 2000,
-        ),
-        Row("connects with join a second", ours.per_s, bare.per_s, "(the machine's)", True),
-        Row(f"kB each of {_HELD:,} joined connections", ours_kb, bare_kb, "<= 15", ours_kb <= 15),
-    ]
-
-
-def main() -> int:
-    """Measure everything and print the table as it comes; returns the exit code."""
-    print(f"{'':<44}{'ratio':>7}{'ours':>12}{'bare':>12}  target")
-    measures: list[Callable[[], list[Row]]] = [
-        lambda: _fan_out(100),
-        lambda: _fan_out(1000),
-        _latency,
-        _connects,
-    ]
+def main(asked: list[str]) -> int:
+    """Measure the parts that are asked for, or all, and print the tables as they come."""
+    if unknown := [part for part in asked if part not in PARTS]:
+        print(f"there is no part {unknown[0]!r}; say {' or '.join(PARTS)}", file=sys.stderr)
+        return 3
     missed = 0
-    for measure in measures:
-        for row in measure():
+    for part in asked or PARTS:
+        rows, peer = PARTS[part]
+        print(f"{part:<44}{'ratio':>7}{'ours':>12}{peer:>12}  target")
+        for row in rows():
             print(row, flush=True)
             missed += not row.holds
     return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from random import Random
-
 from harness.toxics import Bandwidth, Signal
+from harness.toxics.draws import Draws
 from harness.toxics.slot import Parcel, Slot
 
 
 def slot_of(toxic: Bandwidth, *, hit: bool = True) -> Slot:
-    return Slot("b", toxic, toxic.start(Random(1), 0.0), hit, 0.0)
+    return Slot("b", toxic, toxic.start(Draws("1"), 0.0), hit, 0.0)
 
 
 def test_a_spared_connection_passes_everything_at_once() -> None:

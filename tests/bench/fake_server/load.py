@@ -27,7 +27,7 @@ class Child:
 
     def __init__(self, which: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.children", which],
+            [sys.executable, "-m", "tests.bench.fake_server.children", which],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from tests.bench.load import Child, Crowd
+from tests.bench.fake_server.load import Child, Crowd
 
 _BATCH_DELIVERIES = 4000
 
