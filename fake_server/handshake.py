@@ -16,8 +16,8 @@ from fake_server.limits import Limits
 from fake_server.tokens import TokenRefused, holder, verify
 from harness.protocol import Codec, UnsupportedVersion, codec_for
 
-_GATEWAY_PATH = "/realtime/v1/websocket"
-_SERVER_PATH = "/socket/websocket"
+_GATEWAY_PATH = ["realtime", "v1", "websocket"]
+_SERVER_PATH = ["socket", "websocket"]
 _JSON = "application/json; charset=utf-8"
 _TOKENS = {"connection": "upgrade", "upgrade": "websocket"}
 """The headers of an upgrade that are lists, and what has to be in them."""
@@ -108,9 +108,10 @@ def admit_upgrade(
 def _check_path(upgrade: Upgrade, config: ServerConfig) -> bool:
     """Whether the tenant is known; raises for a path that leads nowhere."""
     named = subdomain(upgrade.headers.get("host", "")) == config.tenant
-    if upgrade.path == _SERVER_PATH:
+    parts = [part for part in upgrade.path.split("/") if part]
+    if parts == _SERVER_PATH:
         return named
-    if upgrade.path == _GATEWAY_PATH and not named:
+    if parts == _GATEWAY_PATH and not named:
         return True
     html = "text/html; charset=utf-8"
     raise Refusal(HTTPStatus.NOT_FOUND, "Not Found", html, is_routing=True)

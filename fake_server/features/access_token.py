@@ -8,13 +8,19 @@ from fake_server.features.join import no_permission
 from fake_server.tokens import Claims, TokenRefused, confirm
 from harness.protocol import Message
 
+_ABSENT = object()
+
 
 def handle(state: State, channel: Channel, request: Message, now_s: float) -> None:
     """Take a new token (`protocol.md §6.4`): silence if it is good, else the channel ends."""
     payload = request.payload
-    token = payload.get("access_token") if isinstance(payload, dict) else None
-    known = token == channel.token
-    if isinstance(token, str) and not token.startswith("sb_") and not known:
+    token = payload.get("access_token", _ABSENT) if isinstance(payload, dict) else _ABSENT
+    if not isinstance(token, str):
+        if token is not None:
+            # It means nothing, and what means nothing is counted all the same.
+            state.limits.events.add(now_s)
+        return
+    if not token.startswith("sb_") and token != channel.token:
         claims = _confirmed(state, channel, token, now_s)
         if claims is not None:
             _take(state, channel, token, claims, now_s)

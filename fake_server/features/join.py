@@ -16,7 +16,7 @@ from fake_server.tokens import Claims, TokenRefused, confirm
 from harness.protocol import TOPIC_PREFIX, Message
 
 _ACCESS = (
-    'the Access module supports only keyword lists (with atom keys), got: "broadcast"\n\n'
+    'the Access module supports only keyword lists (with atom keys), got: "{}"\n\n'
     "If you want to search lists of tuples, use List.keyfind/3"
 )
 _NO_TENANT = "TenantNotFound: Tenant with the given ID does not exist"
@@ -127,14 +127,14 @@ def _decide(state: State, connection: Connection, request: Message, now_s: float
     ordered = state.levers.error(connection.id, connection.client, request.topic, request.event)
     if ordered is not None:
         raise _Refused(ordered)
-    if state.terminating:
-        raise _Refused("RealtimeRestarting: Realtime is restarting, please standby")
     if request.topic == TOPIC_PREFIX:
         raise _Refused("TopicNameRequired: You must provide a topic name")
     if not isinstance(payload, dict):
         raise _Refused(
             f"UnknownErrorOnChannel: expected params to be a :map, got: `{inspect(payload)}`"
         )
+    if state.terminating:
+        raise _Refused("RealtimeRestarting: Realtime is restarting, please standby")
     if state.levers.tenant_is_deleted:
         raise _Refused(_NO_TENANT, quota.CLOSED_BY_SERVER)
     config = payload.get("config")
@@ -155,7 +155,7 @@ def _decide(state: State, connection: Connection, request: Message, now_s: float
         channel.access = _access(state, channel)
     asked = _section(config, "broadcast")
     channel.wants_replay = _replay(channel, asked)
-    channel.wants_ready = _flexible_bool(asked.get("replication_ready"))
+    channel.wants_ready = _wants_ready(config)
     channel.bindings = _bindings(request)
     channel.old_api = "config" not in payload
     return channel
@@ -163,10 +163,11 @@ def _decide(state: State, connection: Connection, request: Message, now_s: float
 
 def _token(payload: dict[str, Any], connect_token: str) -> str:
     """The token of the channel, by the precedence of `protocol.md §2.1` and §6.3."""
-    access_token = payload.get("access_token")
-    if isinstance(access_token, str) and access_token.startswith("sb_"):
+    user_token, access_token = payload.get("user_token"), payload.get("access_token")
+    first = user_token if access_token in (None, False) else access_token
+    if isinstance(first, str) and first.startswith("sb_"):
         return connect_token
-    for token in (payload.get("user_token"), access_token):
+    for token in (user_token, access_token):
         if isinstance(token, str):
             return token
     return connect_token
@@ -220,15 +221,26 @@ def _access(state: State, channel: Channel) -> Access:
 
 
 def _bindings(request: Message) -> list[dict[str, Any]]:
-    config = request.payload.get("config")
-    if isinstance(config, list):
-        raise _Refused(f"UnknownErrorOnChannel: {_ACCESS}")
-    if config is not None and not isinstance(config, dict):
-        raise _Refused("UnknownErrorOnChannel: no function clause matching in Access.get/3")
     try:
         return postgres_changes.bindings(request.topic, request.payload)
     except postgres_changes.BadBinding as error:
         raise _Refused(f"UnknownErrorOnChannel: {error}") from None
+
+
+def _wants_ready(config: Any) -> bool:
+    """Whether the join asks to be told when the database's messages are listened to: what it says
+    is read as it came, and everything but null and false is yes (`protocol.md §2.1`)."""
+    wanted = _raw(_raw(config, "broadcast"), "replication_ready")
+    return wanted is not None and wanted is not False
+
+
+def _raw(container: Any, key: str) -> Any:
+    """What Elixir reads under a key; raises `_Refused` for what has none."""
+    if isinstance(container, list):
+        raise _Refused(f"UnknownErrorOnChannel: {_ACCESS.format(key)}")
+    if container is not None and not isinstance(container, dict):
+        raise _Refused("UnknownErrorOnChannel: no function clause matching in Access.get/3")
+    return None if container is None else container.get(key)
 
 
 def _section(config: Any, name: str) -> dict[str, Any]:

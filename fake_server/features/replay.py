@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from fake_server.core.state import Channel, State
 from fake_server.database import StoredMessage, json_text
@@ -14,8 +14,8 @@ from fake_server.features import db_broadcast
 from harness.protocol import BROADCAST, V1, Kind, Message
 
 _LIMIT_MAX = 25
-_SINCE_MS_MAX = 253_402_300_799_999
-"""The end of the year 9999, where the real server's calendar ends."""
+_SINCE_MS_MIN, _SINCE_MS_MAX = -377_705_116_800_000, 253_402_300_799_999
+"""The years -9999 to 9999: where the real server's calendar begins and ends."""
 
 
 class BadReplay(Exception):
@@ -30,15 +30,18 @@ class Replay:
     limit: int
 
 
-def wanted(asked: Any) -> Replay:
-    """The `replay` of a join's broadcast config. Raises `BadReplay`."""
+def wanted(asked: Any) -> Replay | None:
+    """The `replay` of a join's broadcast config; what is no object asks for nothing. Raises
+    `BadReplay`."""
     if not isinstance(asked, Mapping):
+        return None
+    since_ms, limit = asked.get("since"), asked.get("limit")
+    limit = _LIMIT_MAX if limit is None or limit is False else limit
+    if not _is_whole(since_ms) or not _is_whole(limit):
         raise BadReplay("Replay params are not valid")
-    since_ms: Any = asked.get("since")
-    limit: Any = asked.get("limit", _LIMIT_MAX)
-    if not _is_whole(since_ms, 0, _SINCE_MS_MAX) or not _is_whole(limit, 1, _LIMIT_MAX):
+    if not _SINCE_MS_MIN <= since_ms <= _SINCE_MS_MAX:
         raise BadReplay("Replay params are not valid")
-    return Replay(since_ms / 1000, limit)
+    return Replay(since_ms / 1000, max(1, min(limit, _LIMIT_MAX)))
 
 
 def play(state: State, channel: Channel, replay: Replay, now_s: float) -> None:
@@ -60,5 +63,5 @@ def _send(state: State, channel: Channel, message: StoredMessage) -> None:
         )
 
 
-def _is_whole(value: Any, least: int, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+def _is_whole(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)

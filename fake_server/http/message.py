@@ -130,8 +130,19 @@ def words(status: int) -> Response:
     return Response(status, {"content-type": HTML}, phrase(status).encode())
 
 
+_PHRASES = {
+    413: "Request Entity Too Large",
+    414: "Request-URI Too Long",
+    416: "Requested Range Not Satisfiable",
+    422: "Unprocessable Entity",
+}
+"""What Cowboy and Plug call a status where later versions of Python have other words for it."""
+
+
 def phrase(status: int) -> str:
     """The words that go with a status."""
+    if status in _PHRASES:
+        return _PHRASES[status]
     try:
         return HTTPStatus(status).phrase
     except ValueError:

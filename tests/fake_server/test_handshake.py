@@ -54,6 +54,13 @@ def test_a_host_that_names_the_tenant_is_the_bare_server(host: str) -> None:
     assert (refused.status, refused.body, refused.delay_s) == (404, "Not Found", 0.0)
 
 
+@pytest.mark.parametrize("path", [f"{BARE}/", "/socket//websocket", "//socket/websocket"])
+def test_empty_parts_of_a_path_mean_nothing(path: str) -> None:
+    assert ask(f"{path}?apikey={KEY}", "realtime-dev.localhost").client == "alice"
+    refused = refusal("/socket/web%73ocket", "realtime-dev.localhost")
+    assert (refused.status, refused.body) == (404, "Not Found")
+
+
 @pytest.mark.parametrize(("vsn", "codec"), [("", V1), ("&vsn=1.0.7", V1), ("&vsn=2.0.1", V2)])
 def test_the_version_is_negotiated_and_defaults_to_the_first(vsn: str, codec: object) -> None:
     assert ask(f"{GATEWAY}?apikey={KEY}{vsn}").codec is codec

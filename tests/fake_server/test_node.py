@@ -252,7 +252,7 @@ def test_a_join_of_what_is_no_channel_is_unmatched_at_once(topic: Any) -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        {"broadcast": 1, "presence": [], "postgres_changes": "x", "private": {}},
+        {"broadcast": None, "presence": [], "postgres_changes": "x", "private": {}},
         {"broadcast": {"ack": {}, "self": []}, "presence": {"enabled": 2, "key": []}},
         {"postgres_changes": [{"filter": 3, "schema": None, "event": {}}]},
         {"postgres_changes": [{}]},
