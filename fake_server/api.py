@@ -23,7 +23,9 @@ from fake_server.http import (
     json_response,
     words,
 )
+from fake_server.http.message import phrase
 from fake_server.rest import Rest
+from fake_server.tokens import holder
 from harness.protocol import MalformedMessage
 
 Guard = Callable[[Request], Response | None]
@@ -74,10 +76,22 @@ class Api:
     def answer(self, request: Request, now_s: float) -> Answer:
         """The answer to any request at all."""
         if request.subdomain != self._state.config.tenant:
-            answer = self._gateway.answer(request, now_s)
+            answer = self._refused(request) or self._gateway.answer(request, now_s)
             if answer is not None:
                 return answer.with_headers({"access-control-allow-origin": "*"})
         return self._serve(request, now_s)
+
+    def _refused(self, request: Request) -> Response | None:
+        """What a lever answers in place of what was asked for; preflights are let through."""
+        levers, config = self._state.levers, self._state.config
+        if not levers.answers or request.method == "OPTIONS":
+            return None
+        key = request.headers.get("apikey") or request.query.get("apikey")
+        refusal = levers.answer(holder(key, config.jwt_secret, config.jwks), request.path)
+        if refusal is None:
+            return None
+        retry = {} if refusal.retry_after_s is None else {"retry-after": str(refusal.retry_after_s)}
+        return json_response(refusal.status, {"message": phrase(refusal.status)}, retry)
 
     def _serve(self, request: Request, now_s: float) -> Answer:
         return self._sockets.answer(request, now_s) or self._route(request, now_s)

@@ -24,6 +24,7 @@ class Kind(Enum):
     REFUSE = "an upgrade is refused with this HTTP status and `Retry-After`"
     TROUBLE = "the database cannot be reached, or its row policies cannot be asked"
     DELETED = "the server knows no tenant of this name any more"
+    ANSWER = "an HTTP request is answered with this status and `Retry-After`, and does nothing"
     CLOSE = "a connection is closed with this code right after its handshake"
     FEED_LOSS = "a change of the database is lost on its way to a channel"
     SUBSCRIBED_MISSING = "a channel is subscribed to changes, and is not told"
@@ -34,7 +35,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HttpRefusal:
-    """How an upgrade is refused."""
+    """How an upgrade, or another request over HTTP, is refused."""
 
     status: int
     retry_after_s: int | None = None
@@ -113,6 +114,21 @@ class Levers:
         """How the upgrade of this client is refused; counts it."""
         found: HttpRefusal | None = self._take(Kind.REFUSE, None, client)
         return found
+
+    @property
+    def answers(self) -> bool:
+        """Whether any other request may have to be refused."""
+        return bool(self._switches[Kind.ANSWER])
+
+    def answer(self, client: str | None, path: str) -> HttpRefusal | None:
+        """How this client's request for a path is refused; counts it."""
+        for switch in self._switches[Kind.ANSWER]:
+            where = switch.where
+            meant = where.covers(None, client) and where.leads(path)
+            if meant and switch.choice.takes():
+                found: HttpRefusal = switch.value
+                return found
+        return None
 
     def close_code(self, conn: int, client: str | None) -> int | None:
         """The code that this new connection is closed with; counts it."""

@@ -73,6 +73,10 @@ COUNT = whole(1, 1_000_000_000)
 SEED = whole(0, 2**64 - 1)
 TEXT = Kind(f"a text of 1 to {_TEXT_MAX:,} characters", _is_text)
 SHARE = Kind("a number above 0, at most 1", lambda value: _is_number(value) and 0 < value <= 1)
+PATH = Kind(
+    "a path that begins with / and may end with *",
+    lambda value: _is_text(value) and value.startswith("/") and "*" not in value[:-1],
+)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 STATUS = whole(300, 599)
 CLOSE_CODE = Kind(

@@ -26,6 +26,7 @@ from fake_server.parameters import (
     DURATION,
     FLAG,
     OBJECT,
+    PATH,
     REQUIRED,
     SECONDS,
     SEED,
@@ -178,8 +179,11 @@ def _switch(kind: Kind, value: Callable[[Pull], Any]) -> Pulling:
     return act
 
 
-def _refusal(pull: Pull) -> HttpRefusal:
-    return HttpRefusal(pull["status"], pull["retry_after_s"])
+def _refuse(ground: Ground, pull: Pull) -> Undo:
+    """Upgrades are refused; or, where a path is named, the other requests for it."""
+    kind = Kind.REFUSE if pull.where.path is None else Kind.ANSWER
+    refusal = HttpRefusal(pull["status"], pull["retry_after_s"])
+    return _switch(kind, lambda _: refusal)(ground, pull) or (lambda: None)
 
 
 # What happens once.
@@ -280,6 +284,7 @@ def _limit(ground: Ground, pull: Pull) -> Undo:
 # The table.
 
 _CONN = Parameter("conn", COUNT, None, "only this connection, by its number in the ground truth")
+_PATH = Parameter("path", PATH, None, "not upgrades but requests for this path; `…*` for a prefix")
 _CLIENT = Parameter("client", TEXT, None, "only clients whose key has this `sub`")
 _TOPIC = Parameter("topic", TEXT, None, "only this topic; `room-*` is all that begin so")
 _EVENT = Parameter("event", TEXT, None, "only messages of this event")
@@ -431,13 +436,14 @@ LEVERS: Mapping[str, Spec] = {
         lasts=True,
     ),
     "http": Spec(
-        "upgrades are refused with an HTTP status (`http`)",
-        _switch(Kind.REFUSE, _refusal),
+        "upgrades are refused with an HTTP status, or the requests for a path: of `/rest/v1/*`, "
+        "`/auth/v1/token`, `/realtime/v1/api/broadcast` (`http`)",
+        _refuse,
         (
             Parameter("status", STATUS, 503, "the status"),
             Parameter("retry_after_s", whole(0, 1_000_000), None, "the `Retry-After` header"),
         ),
-        (_CLIENT, _NTH, _COUNT, _SHARE, _SEED),
+        (_CLIENT, _PATH, _NTH, _COUNT, _SHARE, _SEED),
         lasts=True,
     ),
     "accept_then_close": Spec(

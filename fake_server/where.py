@@ -24,6 +24,9 @@ class Where:
     answers: str | None = None
     """The event of the request that the message replies to, such as `phx_join`."""
 
+    path: str | None = None
+    """Of a request over HTTP; `/rest/v1/*` is every one that begins with `/rest/v1/`."""
+
     def covers(self, conn: int | None, client: str | None) -> bool:
         """Whether this connection is meant; an upgrade has no number yet."""
         return self.conn in (None, conn) and self.client in (None, client)
@@ -38,6 +41,12 @@ class Where:
         if self.topic.endswith("*"):
             return any(spelling.startswith(self.topic[:-1]) for spelling in spellings)
         return self.topic in spellings
+
+    def leads(self, path: str) -> bool:
+        """Whether this path of a request is meant."""
+        if self.path is not None and self.path.endswith("*"):
+            return path.startswith(self.path[:-1])
+        return self.path in (None, path)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from fake_server.registry import LEVERS
+from tests.fake_server.http_client import ask
 from tests.fake_server.stage import Client, simulated, stage
 
 _HEARTBEAT = "heartbeat", "phoenix"
@@ -455,3 +456,23 @@ def test_a_server_under_every_frame_lever_at_once_lives_and_heals(vsn: str, seed
             assert await events(sane) == ["broadcast", "phx_reply"]
 
     story()
+
+
+@simulated
+async def test_requests_for_a_path_are_refused_and_upgrades_are_not() -> None:
+    async with stage() as s:
+        key = {"apikey": s.server.key("alice")}
+        lever = s.server.pull("http", status=429, retry_after_s=3, path="/rest/v1/*", nth=2)
+        tables = "/rest/v1/course_generation_jobs"
+        replies = [await ask("server", 4000, "GET", tables, key) for _ in range(3)]
+        assert [reply.status for reply in replies] == [200, 429, 200]
+        assert replies[1].headers["retry-after"] == "3"
+        assert replies[1].json == {"message": "Too Many Requests"}
+        lever.heal()
+        s.server.pull("http", path="/auth/v1/token", client="alice")
+        token = "/auth/v1/token?grant_type=password"
+        assert (await ask("server", 4000, "POST", token, key)).status == 503
+        bob = {"apikey": s.server.key("bob")}
+        assert (await ask("server", 4000, "POST", token, bob)).status == 400
+        assert (await ask("server", 4000, "OPTIONS", token)).status == 200
+        await s.joined("alice")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from postgrest.exceptions import APIError
+from postgrest.types import CountMethod
 from supabase import AsyncClient, create_async_client
 
 from fake_server import FakeServer
@@ -164,3 +166,82 @@ async def test_a_channel_stays_joined_when_the_session_is_refreshed() -> None:
         await asyncio.sleep(0.5)
         assert server.membership() == joined
         assert states.empty()
+
+
+@asynccontextmanager
+async def signed_in() -> AsyncIterator[tuple[FakeServer, AsyncClient]]:
+    """The same, as one of its users."""
+    async with project() as (server, client):
+        await client.auth.sign_in_with_password(
+            {"email": "ada@example.com", "password": "correct horse battery staple"}
+        )
+        yield server, client
+
+
+@pytest.mark.asyncio
+async def test_rows_are_chosen_counted_and_embedded() -> None:
+    async with signed_in() as (_, client):
+        tasks = client.table("course_generation_tasks")
+        found = (
+            await tasks.select(
+                "position, job:course_generation_jobs!inner(title)", count=CountMethod.exact
+            )
+            .in_("status", ["done", "running", "a,b"])
+            .neq("name", "(nothing)")
+            .or_("position.gte.2,name.ilike.out*")
+            .order("position", desc=True)
+            .limit(1)
+            .execute()
+        )
+        assert found.data == [{"position": 2, "job": {"title": "Analytical engines"}}]
+        assert found.count == 2
+        head = await tasks.select("*", count=CountMethod.exact, head=True).execute()
+        assert (head.data, head.count) == ([], 2)
+        csv = await tasks.select("name").order("position").csv().execute()
+        assert csv.data == "name\noutline\nlessons"
+
+
+@pytest.mark.asyncio
+async def test_one_row_is_wanted_and_may_be_missing() -> None:
+    async with signed_in() as (_, client):
+        jobs = client.table("course_generation_jobs")
+        one = await jobs.select("title").eq("status", "running").single().execute()
+        assert one.data == {"title": "Analytical engines"}
+        assert await jobs.select("*").eq("status", "done").maybe_single().execute() is None
+        with pytest.raises(APIError) as refused:
+            await jobs.select("*").eq("status", "done").single().execute()
+        assert refused.value.code == "PGRST116"
+
+
+@pytest.mark.asyncio
+async def test_rows_are_written_merged_changed_and_deleted() -> None:
+    async with signed_in() as (_, client):
+        jobs = client.table("course_generation_jobs")
+        made = await jobs.insert([{"title": "Tides"}, {"title": "Moons"}]).execute()
+        rows: Any = made.data
+        assert [row["status"] for row in rows] == ["queued", "queued"]
+        first = rows[0]["id"]
+        merged = await jobs.upsert({"id": first, "title": "Tides", "progress": 5}).execute()
+        (row,) = cast(Any, merged.data)
+        assert row["progress"] == 5
+        changed = await jobs.update({"status": "running"}).eq("id", first).execute()
+        (row,) = cast(Any, changed.data)
+        assert row["status"] == "running"
+        gone = await jobs.delete().in_("title", ["Tides", "Moons"]).execute()
+        assert len(gone.data) == 2
+        with pytest.raises(APIError) as refused:
+            await jobs.insert({"title": "x", "status": "unheard of"}).execute()
+        assert refused.value.code == "23514"
+
+
+@pytest.mark.asyncio
+async def test_a_stranger_sees_and_writes_nothing() -> None:
+    async with project() as (_, client):
+        jobs = client.table("course_generation_jobs")
+        assert (await jobs.select("*").execute()).data == []
+        with pytest.raises(APIError) as refused:
+            await jobs.insert({"title": "Tides"}).execute()
+        assert refused.value.code in ("23502", "42501")
+        with pytest.raises(APIError) as refused:
+            await client.rpc("nothing", {"a": 1}).execute()
+        assert refused.value.code == "PGRST202"

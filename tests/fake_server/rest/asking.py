@@ -123,14 +123,30 @@ class Library:
         **headers: str,
     ) -> Response:
         """The answer; a body that is no text is sent as JSON."""
-        claims = {} if sub is None else {"sub": sub}
-        given = {"apikey": self.key, "authorization": f"Bearer {self.token(role, **claims)}"}
-        given |= {name.replace("_", "-"): value for name, value in headers.items()}
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if isinstance(body, str) else "" if body is None else json.dumps(body)
         path, _, query = target.partition("?")
         quoted = quote(query, safe="=&%+,.()*!:>-\"{}[]|'")
-        url = f"/rest/v1/{path}?{quoted}" if query else f"/rest/v1/{path}"
-        answer = self._handler(Request(method, url, given, data.encode()), NOW_S)
+        url = f"{path}?{quoted}" if query else path
+        return self.raw(method, url, named, data.encode(), role, sub)
+
+    def raw(
+        self,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        body: bytes,
+        role: str,
+        sub: str | None,
+    ) -> Response:
+        """The answer to a request that is sent as it stands."""
+        claims = {} if sub is None else {"sub": sub}
+        token = self.token(role, **claims)
+        given = {"apikey": self.key, "authorization": f"Bearer {token}", **headers}
+        return self.handle(Request(method, f"/rest/v1/{target}", given, body))
+
+    def handle(self, request: Request) -> Response:
+        answer = self._handler(request, NOW_S)
         assert isinstance(answer, Response)
         return answer
 
