@@ -176,6 +176,19 @@ async def test_public_channels_go_on_and_private_messages_are_dropped_in_silence
         assert [(await alice.next())[3] for _ in range(2)] == ["broadcast", "phx_reply"]
 
 
+@simulated
+async def test_who_has_sent_before_needs_no_policies_to_send_again() -> None:
+    async with at_once() as s:
+        alice = await s.client()
+        assert await join(s, alice) is None
+        message = {"type": "broadcast", "event": "hi", "payload": {}}
+        for how in (None, "query_canceled"):
+            if how is not None:
+                s.server.pull("database_down", how=how)
+            await alice.push("realtime:priv-1", "broadcast", message)
+            assert [(await alice.next())[3] for _ in range(2)] == ["broadcast", "phx_reply"]
+
+
 @pytest.mark.parametrize(("how", "known"), [
     ("unreachable", None), ("query_canceled", None), ("query_canceled", "ok")
 ])  # fmt: skip
@@ -229,6 +242,8 @@ def test_the_api_says_why_a_private_message_cannot_be_sent(how: str) -> None:
     @simulated
     async def story() -> None:
         async with at_once() as s:
+            alice = await s.client()
+            assert await join(s, alice) is None
             s.server.pull("database_down", how=how)
             path = "/api/broadcast/priv-1/events/hi"
             reply = await post(s, f"{path}?private=true", b"{}")
@@ -237,6 +252,7 @@ def test_the_api_says_why_a_private_message_cannot_be_sent(how: str) -> None:
             assert (await post(s, path, b"{}")).status == 202
             batch = b'{"messages":[{"topic":"priv-1","event":"e","payload":{},"private":true}]}'
             assert (await post(s, "/api/broadcast", batch)).status == 202
+            assert await alice.next() is None
 
     story()
 

@@ -391,6 +391,9 @@ async def test_over_http_a_tenant_is_named_and_an_unknown_one_is_404() -> None:
         assert (pulled.status, pulled.json["tenant"]) == (200, "two")
         assert (await call("GET", "/levers?tenant=one")).json["pulled"] == []
         assert len((await call("GET", "/levers?tenant=two")).json["pulled"]) == 1
+        other = await call("POST", "/levers", {"name": "http", "tenant": "one"})
+        assert (pulled.json["id"], other.json["id"]) == (1, 2)
+        assert (await call("DELETE", "/levers/2")).json["tenant"] == "one"
         assert (await call("POST", "/heal?tenant=one")).json == {"healed": []}
         await joined(s, "one")
         assert len((await call("GET", "/truth?tenant=one")).json["membership"]) == 1
@@ -442,3 +445,26 @@ async def test_a_deleted_tenant_sends_everybody_away_and_is_not_known_until_it_i
         lever.heal()
         await joined(s, "two")
         assert (await ask("/api/ping", "two.localhost:4000")).status == 200
+
+
+@simulated
+async def test_a_server_that_was_stopped_is_begun_again_by_no_lever_of_any_tenant() -> None:
+    async with two() as s:
+        levers = [s.server.pull(name, tenant="two") for name in ("restart", "sigterm")]
+        await levers[0].settled()
+        await s.server.stop()
+        assert s.server.pulled == []
+        for lever in levers:
+            lever.heal()
+            await lever.settled()
+        assert s.server.truth()["listening"] is False
+
+
+@simulated
+async def test_long_polling_reaches_each_tenant() -> None:
+    async with two() as s:
+        for name in s.server.tenants:
+            where = s.server.tenant(name)
+            path = where.url.removeprefix("ws://server:4000")
+            reply = await ask(f"{path}/longpoll?vsn=2.0.0&apikey={where.apikey}")
+            assert (reply.json["status"], len(where.truth()["connections"])) == (410, 1)
