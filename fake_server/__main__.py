@@ -140,8 +140,8 @@ def _ready(server: FakeServer, control: Control) -> dict[str, object]:
 
 def _tenants(server: FakeServer) -> dict[str, object]:
     return {
-        name: {"url": server.tenant(name).url, "apikey": server.tenant(name).apikey}
-        for name in server.tenants
+        name: {"url": each.url, "http_url": each.http_url, "apikey": each.apikey}
+        for name, each in ((name, server.tenant(name)) for name in server.tenants)
     }
 
 

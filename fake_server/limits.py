@@ -28,6 +28,10 @@ class Counter:
         self._next_tick_s = 0.0
         self._next_check_s = 0.0
 
+    def begin(self, now_s: float) -> None:
+        """Tick from now on, unless it does already."""
+        self._advance(now_s)
+
     def add(self, now_s: float, count: int = 1) -> None:
         """Count what happens now."""
         self._advance(now_s)
@@ -95,3 +99,9 @@ class Limits:
     """Looks at row policies for which the pool had no connection."""
     users: dict[int, None] = field(default_factory=dict)
     """The connections that have joined something since they were opened (`protocol.md §7.3`)."""
+
+    def joined(self, now_s: float) -> None:
+        """A channel was joined: it begins to count what it will hear, so that the time until the
+        first message is in the average of that."""
+        self.events.begin(now_s)
+        self.presence.begin(now_s)

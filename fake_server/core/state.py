@@ -189,6 +189,7 @@ class State:
         channel.connection.channels[channel.topic] = channel
         self.abandoned.pop(channel.connection.id, None)
         self.limits.users[channel.connection.id] = None
+        self.limits.joined(now_s)
         self.rooms.setdefault(channel.room, {})[channel.connection.id] = channel
         self.truth("join", **membership(channel), token_id=channel.claims.token_id)
         self.check_token_later(channel, now_s)

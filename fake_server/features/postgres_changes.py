@@ -137,6 +137,7 @@ def _subscribe(state: State, channel: Channel, now_s: float) -> None:
         # Nobody read the log, so what it holds is from before (§3.5).
         state.database.take_changes()
         state.feed.polled(now_s)
+    state.limits.changes.begin(now_s)
     state.feed.add(Subscriber(channel, caller, tuple(reversed(made))))
     _tell_subscribed(state, channel, now_s)
 

@@ -77,6 +77,17 @@ def test_each_message_counts_once_and_once_for_each_receiver() -> None:
     assert core.node.limits.events.average(core.now_s) == 15 / 2 / 5
 
 
+def test_the_time_since_the_first_join_is_in_the_average() -> None:
+    """A burst 12 s after the join is one of four buckets, those at 0, 5, 10 and 15 s."""
+    core = Core()
+    speaker, _ = joined(core), joined(core)
+    core.now_s += 12
+    send(speaker, 10)
+    core.now_s += 3
+    assert core.node.limits.events.average(core.now_s) == 20 / 4 / 5
+    assert core.node.limits.presence.average(core.now_s) == 0
+
+
 def test_an_unknown_event_counts_and_a_heartbeat_and_a_join_do_not() -> None:
     core = Core()
     client = joined(core)
