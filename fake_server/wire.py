@@ -10,6 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from websockets.asyncio.server import Server, ServerConnection
+from websockets.exceptions import ProtocolError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import CONNECTING, OPEN, Event
@@ -24,6 +25,8 @@ _CLOSE_TIMEOUT_S = 5.0
 _DECIDED_S = 0.1
 """How long a refused join takes to be decided; what comes in meanwhile is read before its end."""
 _LOST = 1006
+_NO_CODES_FROM, _CODES_OF_LIBRARIES_FROM = 1012, 3000
+"""Cowlib takes no close code of a client between these."""
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
@@ -78,6 +81,8 @@ class _CowboyProtocol(ServerProtocol):
         self._fragments: list[bytes] = []
 
     def recv_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE:
+            frame = self._close_as_cowboy_reads_it(frame)
         super().recv_frame(frame)
         if frame.opcode not in _DATA:
             return
@@ -89,6 +94,15 @@ class _CowboyProtocol(ServerProtocol):
             # Bad UTF-8 is no reason to close (protocol.md §1.7): the codec refuses what it becomes.
             is_text = self._opcode is Opcode.TEXT
             self._on_message(data.decode(errors="surrogateescape") if is_text else data)
+
+    def _close_as_cowboy_reads_it(self, frame: Frame) -> Frame:
+        """It may stand amid a fragmented message, its reason may be any bytes, and a code that was
+        registered after its time is a mistake. Raises `ProtocolError`."""
+        data = bytes(frame.data)[:2]
+        if _NO_CODES_FROM <= int.from_bytes(data) < _CODES_OF_LIBRARIES_FROM:
+            raise ProtocolError("invalid status code")
+        self.cur_size = None
+        return Frame(Opcode.CLOSE, data)
 
     def process_request(self, request: Request) -> tuple[str, None, None]:
         """Accept with any key: the upgrade has been checked (`handshake.admit`), Cowboy does not

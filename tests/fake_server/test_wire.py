@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from tests.fake_server.stage import Stage, in_simulation, simulated, stage
 
@@ -48,6 +49,47 @@ async def test_a_frame_that_is_too_large_closes_with_1009_and_no_reason() -> Non
         assert s.told("disconnect") == [
             {"conn": 1, "client": "alice", "code": 1009, "by": "server"}
         ]
+
+
+@pytest.mark.parametrize(
+    ("payload", "answer"),
+    [
+        (b"", 1005),
+        ((1000).to_bytes(2) + b"bye", 1000),
+        ((1011).to_bytes(2) + b"\xff\xfe", 1011),
+        ((3000).to_bytes(2), 3000),
+        ((4999).to_bytes(2), 4999),
+        ((999).to_bytes(2), 1002),
+        ((1005).to_bytes(2), 1002),
+        ((1012).to_bytes(2), 1002),
+        ((2999).to_bytes(2), 1002),
+        ((5000).to_bytes(2), 1002),
+        (b"\x03", 1002),
+    ],
+)
+def test_a_close_is_echoed_unless_its_code_is_none_that_cowboy_knows(
+    payload: bytes, answer: int
+) -> None:
+    async def story() -> None:
+        async with stage() as s:
+            alice = await s.client()
+            alice.socket.transport.write(Frame(Opcode.CLOSE, payload).serialize(mask=True))
+            code = await alice.close_code()
+            assert code == answer
+
+    in_simulation(story)
+
+
+@simulated
+async def test_a_close_may_come_amid_a_fragmented_message() -> None:
+    async with stage() as s:
+        alice = await s.client()
+        for frame in (
+            Frame(Opcode.TEXT, b"[", fin=False),
+            Frame(Opcode.CLOSE, (1000).to_bytes(2)),
+        ):
+            alice.socket.transport.write(frame.serialize(mask=True))
+        assert await alice.close_code() == 1000
 
 
 @simulated
