@@ -2,8 +2,9 @@
 
 Here now: connecting in both versions, joining and leaving, heartbeats, broadcasts with `self` and
 `ack` as text and binary, access tokens and their expiry, the idle close, the recorded refusals
-with their delays, Presence, private channels by row policies on messages, Postgres Changes,
-database broadcasts and replay from a database of its own, several tenants on one port with their
+with their delays, Presence, private channels by row policies on messages, Postgres Changes with
+their worker, publication and column rights, database broadcasts and replay from a database of its
+own that answers as PostgreSQL 15 was recorded to, several tenants on one port with their
 limits, plans and changes, the ends of a server, broadcasts over HTTP, sign-in as GoTrue answers it,
 the tables as PostgREST answers (`/rest/v1`, `docs/rest.md`), long polling, and the levers of
 `registry`, from Python, over HTTP and as a pytest fixture.

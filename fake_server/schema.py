@@ -7,6 +7,7 @@ the key and the rule.
 from __future__ import annotations
 
 import random
+import re
 import tomllib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -45,6 +46,8 @@ Location = tuple[str | int, ...]
 
 _SECRETS = ("jwt_secret", "jwks", "password")
 """What no error may quote."""
+_IDENTITIES = ("default", "full", "nothing")
+_OF_COLUMNS = re.compile(r"select\s*\((.+)\)")
 _POLICY_COMMANDS = ("all", *COMMANDS)
 _PROJECT = ("auth", "users", "tables", "messages")
 """What a project consists of, outside of all tenants or in one."""
@@ -351,11 +354,12 @@ def _table(qualified: str, node: _Node) -> Table:
             for column in columns
         ),
         primary_key=primary,
-        replica_identity=node.one_of("replica_identity", ("default", "full"), "default"),
+        replica_identity=node.one_of("replica_identity", _IDENTITIES, "default"),
         published=node.get("published", bool, False),
         rls=node.get("rls", bool, False),
         policies=_policies(node),
         grants=_grants(node),
+        readable_columns=_readable_columns(node, definitions),
     )
 
 
@@ -403,11 +407,32 @@ def _grants(node: _Node) -> Mapping[str, Any]:
     if "grants" not in node.values:
         return dict.fromkeys(API_ROLES, COMMANDS)
     grants = node.table("grants")
+    found: dict[str, Any] = {}
     for role in grants.values:
-        for command in grants.strings(role):
+        found[role] = tuple(
+            each for each in grants.strings(role) if not _OF_COLUMNS.fullmatch(each)
+        )
+        for command in found[role]:
             if command not in COMMANDS:
-                raise grants.error(f"{command!r} is none of {', '.join(COMMANDS)}", role)
-    return {role: grants.strings(role) for role in grants.values}
+                known = f"{', '.join(COMMANDS)}, select(column, …)"
+                raise grants.error(f"{command!r} is none of {known}", role)
+    return found
+
+
+def _readable_columns(node: _Node, columns: _Node) -> Mapping[str, tuple[str, ...]]:
+    """What `select(id, title)` among the grants of a role lets it read."""
+    if "grants" not in node.values:
+        return {}
+    grants = node.table("grants")
+    found: dict[str, tuple[str, ...]] = {}
+    for role in grants.values:
+        for match in filter(None, map(_OF_COLUMNS.fullmatch, grants.strings(role))):
+            names = tuple(name.strip() for name in match[1].split(","))
+            for name in names:
+                if name not in columns.values:
+                    raise grants.error(f"{name!r} is no column of the table", role)
+            found[role] = (*found.get(role, ()), *names)
+    return found
 
 
 # What has to fit together.

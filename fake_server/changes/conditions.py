@@ -39,6 +39,7 @@ def check(condition: Filter, table: Table, readable: frozenset[str]) -> None:
     column = table.column(condition.column)
     if column is None or condition.column not in readable:
         raise _refused(f"invalid column for filter {condition.column}")
+    cast("text", condition.value)
     if condition.operator == "in":
         count = len(_cast(_array(column.type), condition.value))
         if count > _IN_VALUES_MAX:
@@ -113,13 +114,20 @@ def _holds(condition: Filter, type_name: str, text: str | None) -> bool | None:
 
 
 def _is_among(condition: Filter, type_name: str, value: Any) -> bool | None:
-    items = _cast(_array(type_name), condition.value)
+    items = _flat(_cast(_array(type_name), condition.value))
     if value is None:
         return None if items else False
     key = order_key(type_name, value)
     if any(item is not None and order_key(type_name, item) == key for item in items):
         return True
     return None if None in items else False
+
+
+def _flat(items: list[Any]) -> list[Any]:
+    """What arrays in the array hold are items, too."""
+    return [
+        inner for item in items for inner in (_flat(item) if isinstance(item, list) else [item])
+    ]
 
 
 def _require_operator(operator: str, type_name: str) -> None:

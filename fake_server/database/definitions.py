@@ -150,10 +150,14 @@ def _create_policy(store: Store, match: re.Match[str]) -> None:
     for role in roles:
         if role != "public":
             _require_role(role)
+    command: Any = (match["command"] or "all").lower()
+    if command == "insert" and match["using"]:
+        raise DatabaseError("42601", "only WITH CHECK expression allowed for INSERT")
+    if command in ("select", "delete") and match["check"]:
+        raise DatabaseError("42601", "WITH CHECK cannot be applied to SELECT or DELETE")
     for clause in ("using", "check"):
         if match[clause] is not None:
             parse_expression(match[clause])
-    command: Any = (match["command"] or "all").lower()
     named = () if "public" in roles else tuple(roles)
     policy = Policy(name, command, named, match["using"], match["check"])
     store.alter(replace(table, policies=(*table.policies, policy)))

@@ -133,7 +133,8 @@ def parse_time(text: str) -> str:
         raise _invalid(text, "time") from None
     except _Overflow as overflow:
         raise _out_of_range(text, overflow) from None
-    assert clock.time_us is not None
+    if clock.time_us is None:
+        raise _invalid(text, "time")
     return _time_text(clock.time_us)
 
 

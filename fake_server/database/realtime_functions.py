@@ -104,11 +104,15 @@ def _store(
         database.insert_stored(table, [{**row, "extension": "broadcast"}], OWNER, now_s)
 
 
+def _unprocessed(reason: str) -> DatabaseError:
+    return DatabaseError("P0001", f"Failed to process the row: {reason}")
+
+
 def _broadcast_changes(database: Store, now_s: float, **given: Any) -> None:
     if given["level"] == "STATEMENT":
-        raise DatabaseError(
-            "P0001", "function can only be triggered for each row, not for each statement"
-        )
+        raise _unprocessed("function can only be triggered for each row, not for each statement")
+    if given["operation"] not in ("INSERT", "UPDATE", "DELETE"):
+        raise _unprocessed(f"Unexpected operation type: {given['operation'] or '<NULL>'}")
     payload = {
         "old_record": given["old"],
         "record": given["new"],

@@ -489,7 +489,10 @@ class Store(ABC):
             rights.require_write(table, row, "select", scope)
 
     def _require_replica_identity(self, table: Table, command: Literal["update", "delete"]) -> None:
-        if not table.published or table.primary_key or table.replica_identity == "full":
+        has_identity = table.replica_identity == "full" or (
+            table.primary_key and table.replica_identity == "default"
+        )
+        if not table.published or has_identity:
             return
         verb, doing = _IN_WORDS[command]
         raise DatabaseError(

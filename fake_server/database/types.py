@@ -50,6 +50,8 @@ class Type:
 def cast(type_name: str, text: str, modifier: Modifier = (), explicit: bool = False) -> Value:
     """The value that a literal stands for. Raises `DatabaseError`, as Postgres would; only an
     explicit cast cuts off what is too long for a `varchar(n)`."""
+    if _NO_TEXT.search(text):
+        raise _not_encoded(text)
     if type_name.startswith("_"):
         return _cast_items(type_name[1:], parse_items(text), modifier, explicit)
     if explicit and modifier and type_name in ("varchar", "bpchar"):
@@ -241,6 +243,17 @@ def _decimal(text: str) -> Decimal:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+
+
+def _not_encoded(text: str) -> DatabaseError:
+    """For a text that no UTF-8 database can hold."""
+    found = _NO_TEXT.search(text)
+    octets = (found[0] if found else "").encode("utf-8", "surrogatepass")
+    shown = " ".join(f"0x{octet:02x}" for octet in octets)
+    return DatabaseError("22021", f'invalid byte sequence for encoding "UTF8": {shown}')
 
 
 _SPACE = " \t\n\r\v\f"

@@ -105,6 +105,13 @@ def test_the_schema_file_and_the_sql_say_the_same(schema: Schema, sql: Path) -> 
     assert _flags(schema.tables, "published") == set(names)
 
 
+def test_single_columns_can_be_granted() -> None:
+    columns = "columns = { id = 'int', a = 'text' }"
+    text = f"[tables.t]\n{columns}\ngrants.anon = ['insert', 'select(id, a)']"
+    (table,) = loads(text).tables
+    assert (table.grants, table.readable_columns) == ({"anon": ("insert",)}, {"anon": ("id", "a")})
+
+
 def test_replica_identities_are_those_recorded() -> None:
     full = {t.name for t in load(GOLDEN_SCHEMA).tables if t.replica_identity == "full"}
     assert full == {"todos_full", "secrets_full"}
@@ -215,13 +222,19 @@ def test_dates_of_toml_and_nested_values_become_json() -> None:
             "[tables.t]\ncolumns.id = 'int'\nreplica_identity = 'all'",
             3,
             "tables.t.replica_identity",
-            "'all' is none of default, full",
+            "'all' is none of default, full, nothing",
         ),
         (
             "[tables.t]\ncolumns.id = 'int'\ngrants.anon = ['read']",
             3,
             "tables.t.grants.anon",
-            "'read' is none of select, insert, update, delete",
+            "'read' is none of select, insert, update, delete, select(column, …)",
+        ),
+        (
+            "[tables.t]\ncolumns.id = 'int'\ngrants.anon = ['select(id, nocol)']",
+            3,
+            "tables.t.grants.anon",
+            "'nocol' is no column of the table",
         ),
         (
             "[tables.t]\ncolumns.id = 'int'\n[[tables.t.policies]]\nname = 'a'\nusing = 'true'\n"

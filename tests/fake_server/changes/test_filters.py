@@ -9,7 +9,7 @@ import pytest
 
 from fake_server.changes import conditions
 from fake_server.changes.filters import BadFilter, Filter, parse_filters
-from fake_server.database import DatabaseError
+from fake_server.database import Column, DatabaseError, Table
 from fake_server.schema import load
 
 SCHEMA = load(Path(__file__).parent.parent / "golden_schema.toml")
@@ -145,3 +145,38 @@ def test_a_column_that_the_role_may_not_read_cannot_be_filtered() -> None:
 
 def test_a_filter_prints_as_the_error_texts_show_it() -> None:
     assert str(Filter("num", "eq", "abc")) == '{"num", "eq", "abc", false}'
+
+
+@pytest.mark.parametrize(("value", "octets"), [("a\0", "0x00"), ("\ud800", "0xed 0xa0 0x80")])
+def test_what_no_database_can_hold_is_refused(value: str, octets: str) -> None:
+    with pytest.raises(DatabaseError) as raised:
+        conditions.check(Filter("title", "like", value), TODOS, READABLE)
+    message = f'invalid byte sequence for encoding "UTF8": {octets}'
+    assert (raised.value.code, raised.value.message) == ("22021", message)
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "value", "code"),
+    [
+        ("g", "g=eq.{a}", ["a"], "22P02"),
+        ("i", "i=eq.1", 1, "42883"),
+        ("i", "i=eq.1", None, "42883"),
+    ],
+)
+def test_what_can_be_subscribed_to_may_still_raise_when_a_row_comes(
+    column: str, text: str, value: Any, code: str
+) -> None:
+    """A list is read back from its JSON, and `json` has no equality."""
+    table = next(each for each in SCHEMA.tables if each.name == "types_t")
+    (condition,) = parse_filters(text)
+    conditions.check(condition, table, frozenset(table.column_names))
+    with pytest.raises(DatabaseError) as raised:
+        conditions.holds(condition, table, {column: value})
+    assert raised.value.code == code
+
+
+def test_of_a_fixed_length_only_the_first_letter_is_compared() -> None:
+    """The real server reads `character(n)` as `character`, which has one."""
+    letters = Table("public", "t", (Column("c", "bpchar", modifier=(3,)),))
+    (condition,) = parse_filters("c=eq.axx")
+    assert conditions.holds(condition, letters, {"c": "a"})
