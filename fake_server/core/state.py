@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -256,8 +257,11 @@ class State:
         return Access(self._permits, sub_topic, claims.role, claims.all)
 
     def check_token_later(self, channel: Channel, now_s: float) -> None:
-        """Look at the channel's token when it runs out, or after the interval (§6.5)."""
-        lifetime_s = max(0.0, channel.claims.expires_s - now_s)
+        """Look at the channel's token when it runs out, or after the interval (§6.5).
+
+        The real server reckons in whole seconds, so that it looks up to a second late (recorded).
+        """
+        lifetime_s = max(0.0, channel.claims.expires_s - math.floor(now_s))
         when_s = now_s + min(self.config.token_check_interval_s, lifetime_s)
         self._checks_made += 1
         channel.token_check = self._checks_made

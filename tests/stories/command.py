@@ -26,6 +26,11 @@ from tests.stories.transcript import BadRecording, read
 USAGE = 3
 """The exit code of a command that makes no sense, or lacks what it needs."""
 JOBS = 46
+JAVASCRIPT = (
+    PACKAGES / "node_modules" / "@supabase" / "realtime-js",
+    PACKAGES / "node_modules" / "ws",
+)
+"""What has to be installed."""
 INSTALL_WITHIN_S = 300.0
 _WIDTH = 2000
 
@@ -98,7 +103,7 @@ def needs_javascript(script: Script) -> bool:
 
 def install_javascript() -> None:
     """Install the JavaScript client where it is not. Raises `Unable`."""
-    if NODE.exists() and (PACKAGES / "node_modules" / "ws").exists():
+    if all(path.exists() for path in (NODE, *JAVASCRIPT)):
         return
     npm = shutil.which("npm")
     if npm is None:
@@ -119,7 +124,8 @@ def conclusion(results: Sequence[Result]) -> list[str]:
     lines: list[str] = []
     for result in results:
         if result.verdict is not Verdict.SAME:
-            lines += ["", f"{result.name}: {result.verdict.value} {result.reason}".rstrip()]
+            reason = f": {result.reason}" if result.reason else ""
+            lines += ["", f"{result.name}: {result.verdict.value}{reason}"]
             lines += [f"  {redact(str(each), _WIDTH)}" for each in result.differences]
     same = sum(result.verdict is Verdict.SAME for result in results)
     unknown = sum(result.verdict is Verdict.UNKNOWN for result in results)

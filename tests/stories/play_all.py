@@ -21,7 +21,7 @@ from tests.stories.transcript import Transcript
 
 STARTS_AT_ONCE = 2
 """Cases that may be getting ready at the same time: that is what costs."""
-AGAIN_AT_ONCE = 4
+AGAIN_AT_ONCE = 12
 """Cases that stood still are played once more, so few at a time."""
 WATCH_S = 0.1
 STALL_S = 0.25
@@ -61,9 +61,10 @@ class Result:
     """Why it is unknown."""
 
     def __str__(self) -> str:
+        count = len(self.differences)
         words = {
             Verdict.SAME: "the same story",
-            Verdict.DIFFERENT: f"{len(self.differences)} differences",
+            Verdict.DIFFERENT: f"{count} difference{'s' if count > 1 else ''}",
             Verdict.UNKNOWN: f"unknown: {self.reason}",
         }[self.verdict]
         return f"{self.name}: {words} ({self.took_s:.0f} s)"

@@ -23,6 +23,8 @@ PROBE_BEFORE_END_S = 4.3
 LOOK_S = 0.02
 _CALLS = {"new_channel": "new", "subscribe": "sub", "unsubscribe": "unsub"}
 """What the drivers call what the scripts call otherwise."""
+_LONG = (("server", "start"), ("publisher", "probe"), ("publisher", "burst"))
+"""The steps that take their time, while the script goes on."""
 
 
 class StepFailed(RuntimeError):
@@ -50,7 +52,6 @@ class Player:
         self._twin: Child | None = None
         self._publisher: Publisher
         self._doing: dict[asyncio.Task[None], None] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
         self._private: set[str] = set()
         self._probed: set[str] = set()
 
@@ -114,8 +115,11 @@ class Player:
             self._raise_failures()
             if step.on == "client":
                 self._command(step)
+            elif (step.on, step.do) in _LONG:
+                self._spawn(self._do(step))
             else:
-                self._spawn(self._in_turn(step))
+                # What comes next in the script was done when this had been done.
+                await self._do(step)
         code = await self._child.ended()
         self._raise_failures()
         self._tell("client", "process ended", {"rc": code})
@@ -166,17 +170,10 @@ class Player:
                 return _CALLS.get(do, do), options
 
     def _token(self, step: Step) -> str:
-        if "token_expires_at_s" in step.what:
-            return self._scene.token(self._began_s + step["token_expires_at_s"])
-        return self._scene.token(time.time() + step["token_lifetime_s"])
-
-    async def _in_turn(self, step: Step) -> None:
-        """Do a step after those that were asked of the same before it; a burst goes on beside."""
-        if step.do == "burst":
-            await self._do(step)
-            return
-        async with self._turns.setdefault(step.on, asyncio.Lock()):
-            await self._do(step)
+        expires_at_s = step.what.get("token_expires_at_s")
+        return self._scene.token(
+            step["token_lifetime_s"] if expires_at_s is None else expires_at_s - step.at_s
+        )
 
     async def _do(self, step: Step) -> None:
         scene = self._scene

@@ -61,10 +61,9 @@ class Scene:
         """May do everything."""
         return self.server.token("service", "service", 86_400, "service_role")
 
-    def token(self, expires_s: float) -> str:
-        """A user's token that expires then, seconds since the epoch; whole ones, rounded up."""
-        lifetime_s = math.ceil(expires_s) - int(time.time())
-        return self.server.token("user", "user", lifetime_s)
+    def token(self, lifetime_s: float) -> str:
+        """A user's token that is good for so long, in whole seconds, rounded up."""
+        return self.server.token("user", "user", math.ceil(lifetime_s))
 
     # The proxy.
 
