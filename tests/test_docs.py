@@ -52,7 +52,18 @@ def test_the_guides_story_finds_the_client_that_does_not_notice(tmp_path: Path) 
     assert done.returncode == 1, done.stdout
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/whats-here.md", "docs/adding/scenario.md"])
+@pytest.mark.filterwarnings("default")
+def test_the_world_of_the_guide_is_held_and_found_alike() -> None:
+    (example,) = blocks("docs/adding/world.md", "python")
+    names: dict[str, Any] = {}
+    exec(compile(example, "docs/adding/world.md", "exec"), names)
+    assert names["cannot_express"] == ()
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["README.md", "docs/whats-here.md", "docs/adding/scenario.md", "docs/adding/world.md"],
+)
 def test_every_path_that_a_document_names_exists(document: str) -> None:
     text = (ROOT / document).read_text()
     named = re.findall(

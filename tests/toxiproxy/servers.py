@@ -20,23 +20,24 @@ BUILT = Path(__file__).parents[2] / ".cache" / "bin" / "toxiproxy-server"
 START_TIMEOUT_S = 20.0
 
 
-def required_real_toxiproxy() -> Path:
-    """A real Toxiproxy: named in the environment, on PATH, or built here.
+def find_real_toxiproxy() -> Path:
+    """A real Toxiproxy: named in the environment, built here, or on PATH. Raises `BadChoice`."""
+    choice = choose(
+        os.environ.get("SQUALL_TOXIPROXY") or (str(BUILT) if BUILT.exists() else "auto")
+    )
+    if not isinstance(choice, Binary):
+        raise BadChoice(f"SQUALL_TOXIPROXY says {choice}, which is no program")
+    return choice.path
 
-    A missing one is unknown, and in CI a failure.
-    """
-    named = os.environ.get("SQUALL_TOXIPROXY") or (str(BUILT) if BUILT.exists() else "auto")
+
+def required_real_toxiproxy() -> Path:
+    """A real Toxiproxy. A missing one is unknown, and in CI a failure."""
     try:
-        choice = choose(named)
+        return find_real_toxiproxy()
     except BadChoice as error:
-        reason = str(error)
-    else:
-        if isinstance(choice, Binary):
-            return choice.path
-        reason = f"SQUALL_TOXIPROXY says {choice}, which is no program"
-    if os.environ.get("CI"):
-        pytest.fail(f"no real Toxiproxy to test with: {reason}")
-    pytest.skip(f"unknown: no real Toxiproxy to test with: {reason}")
+        if os.environ.get("CI"):
+            pytest.fail(f"no real Toxiproxy to test with: {error}")
+        pytest.skip(f"unknown: no real Toxiproxy to test with: {error}")
 
 
 @contextmanager

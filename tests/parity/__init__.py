@@ -1,0 +1,1 @@
+"""Tests of the parity kit, and of our worlds by it."""
