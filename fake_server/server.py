@@ -49,7 +49,7 @@ class FakeServer(Tenancy):
         self.port = 0
         self._starts = 0
         self._rng = rng or random.Random()
-        self._house = House(
+        house = House(
             clock,
             self._halt,
             resume=lambda: self.start(self.host, self.port),
@@ -63,7 +63,7 @@ class FakeServer(Tenancy):
                     each,
                     # What one tenant draws must not change what another one draws.
                     self._rng if number == 0 else random.Random(self._rng.getrandbits(64)),
-                    self._house,
+                    house,
                     _naming(each.tenant, on_truth) if several and on_truth else on_truth,
                     gateway_path(each.tenant, is_default=number == 0),
                 )

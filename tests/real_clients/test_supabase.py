@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
 import pytest
@@ -12,7 +12,8 @@ from postgrest.exceptions import APIError
 from postgrest.types import CountMethod
 from supabase import AsyncClient, create_async_client
 
-from fake_server import FakeServer
+from fake_server import FakeServer, ServerConfig
+from fake_server.tenancy import Tenancy
 from tests.real_clients.clients import PATIENCE_S
 
 pytestmark = pytest.mark.filterwarnings(
@@ -29,15 +30,21 @@ async def project() -> AsyncIterator[tuple[FakeServer, AsyncClient]]:
     server = FakeServer()
     await server.start()
     try:
-        client = await create_async_client(server.http_url, server.apikey)
-        try:
+        async with client_of(server) as client:
             yield server, client
-        finally:
-            await client.realtime.close()
-            await client.auth.close()
-            await client.postgrest.aclose()
     finally:
         await server.stop()
+
+
+@asynccontextmanager
+async def client_of(tenant: Tenancy) -> AsyncIterator[AsyncClient]:
+    client = await create_async_client(tenant.http_url, tenant.apikey)
+    try:
+        yield client
+    finally:
+        await client.realtime.close()
+        await client.auth.close()
+        await client.postgrest.aclose()
 
 
 async def first(queue: asyncio.Queue[Any]) -> Any:
@@ -76,6 +83,33 @@ async def test_an_insert_into_a_table_arrives_as_a_change() -> None:
         await client.table("course_generation_jobs").insert({"title": "Tides"}).execute()
         change = await first(changed)
         assert change["data"]["record"]["title"] == "Tides"
+
+
+@pytest.mark.asyncio
+async def test_the_base_url_of_each_of_several_tenants_is_all_that_a_client_needs() -> None:
+    """What is written at one arrives there, and at no other."""
+    server = FakeServer([ServerConfig(tenant="one"), ServerConfig(tenant="two")])
+    await server.start()
+    changed: dict[str, asyncio.Queue[Any]] = {name: asyncio.Queue() for name in server.tenants}
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.stop)
+        for name, heard in changed.items():
+            client = await stack.enter_async_context(client_of(server.tenant(name)))
+            await client.auth.sign_in_with_password(
+                {"email": "ada@example.com", "password": "correct horse battery staple"}
+            )
+            channel = client.channel("jobs")
+            channel.on_postgres_changes(
+                "INSERT", heard.put_nowait, table="course_generation_jobs", schema="public"
+            )
+            ready: asyncio.Queue[Any] = asyncio.Queue()
+            channel.on_system(ready.put_nowait)
+            await channel.subscribe()
+            await first(ready)
+            await client.table("course_generation_jobs").insert({"title": name}).execute()
+        for name, heard in changed.items():
+            assert (await first(heard))["data"]["record"]["title"] == name
+            assert heard.empty()
 
 
 @pytest.mark.asyncio
