@@ -24,6 +24,19 @@ _TOKENS = {"connection": "upgrade", "upgrade": "websocket"}
 _KEY, _VERSION = "sec-websocket-key", "sec-websocket-version"
 
 
+CONNECT_ERRORS: Mapping[str, HTTPStatus] = {
+    "Error connecting to Realtime": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "Too many connected users": HTTPStatus.TOO_MANY_REQUESTS,
+    "Too many joins per second": HTTPStatus.TOO_MANY_REQUESTS,
+    "Tenant not found": HTTPStatus.NOT_FOUND,
+    "Realtime was disabled for this tenant": HTTPStatus.FORBIDDEN,
+    "Token has expired": HTTPStatus.UNAUTHORIZED,
+    "Failed to validate JWT signature": HTTPStatus.UNAUTHORIZED,
+    "The token provided is not a valid JWT": HTTPStatus.UNAUTHORIZED,
+}
+"""How the real server refuses connections, and with which status (`protocol.md §1.3`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Upgrade:
     """What a client asks for; header names in lower case."""
@@ -77,6 +90,8 @@ def admit(
     if levers.refuses:
         client = holder(upgrade.key, config.jwt_secret, config.jwks)
         refusal = levers.refusal(client)
+        if refusal is not None and refusal.error is not None:
+            raise _late(HTTPStatus(refusal.status), refusal.error, upgrade, config)
         if refusal is not None:
             raise Refusal(refusal.status, retry_after_s=refusal.retry_after_s, client=client)
     tenant_known = _check_path(upgrade, config)

@@ -39,6 +39,8 @@ class HttpRefusal:
 
     status: int
     retry_after_s: int | None = None
+    error: str | None = None
+    """As the real server refuses an upgrade with these words (`handshake.CONNECT_ERRORS`)."""
 
 
 @dataclass(eq=False, slots=True)

@@ -16,6 +16,7 @@ from fake_server import rules
 from fake_server.core.effects import Effect
 from fake_server.core.trouble import TROUBLES, UNREACHABLE
 from fake_server.features.postgres_changes import TIMEOUTS
+from fake_server.handshake import CONNECT_ERRORS
 from fake_server.levers import HttpRefusal, Kind, Switch
 from fake_server.life import DRAIN_BATCH, DRAIN_GAP_S, LINGER_S
 from fake_server.mangle import CORRUPTIONS
@@ -444,6 +445,16 @@ LEVERS: Mapping[str, Spec] = {
             Parameter("retry_after_s", whole(0, 1_000_000), None, "the `Retry-After` header"),
         ),
         (_CLIENT, _PATH, _NTH, _COUNT, _SHARE, _SEED),
+        lasts=True,
+    ),
+    "connect_error": Spec(
+        "connections are refused in the words of the real server, with its status, and as late",
+        _switch(
+            Kind.REFUSE,
+            lambda pull: HttpRefusal(CONNECT_ERRORS[pull["error"]], error=pull["error"]),
+        ),
+        (Parameter("error", one_of(*CONNECT_ERRORS), next(iter(CONNECT_ERRORS)), "the words"),),
+        (_CLIENT, _NTH, _COUNT, _SHARE, _SEED),
         lasts=True,
     ),
     "accept_then_close": Spec(

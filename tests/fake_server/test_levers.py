@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from fake_server.handshake import CONNECT_ERRORS
 from fake_server.registry import LEVERS
 from tests.fake_server.http_client import ask
 from tests.fake_server.stage import Client, simulated, stage
@@ -476,3 +477,24 @@ async def test_requests_for_a_path_are_refused_and_upgrades_are_not() -> None:
         assert (await ask("server", 4000, "POST", token, bob)).status == 400
         assert (await ask("server", 4000, "OPTIONS", token)).status == 200
         await s.joined("alice")
+
+
+@pytest.mark.parametrize("error", CONNECT_ERRORS)
+def test_a_connection_is_refused_in_the_words_of_the_real_server_and_as_late(error: str) -> None:
+    @simulated
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        async with stage() as s:
+            s.server.pull("connect_error", error=error, client="alice", count=1)
+            await s.client("bob")
+            began_s = loop.time()
+            with pytest.raises(InvalidStatus) as raised:
+                await s.client("alice")
+            response = raised.value.response
+            assert response.status_code == CONNECT_ERRORS[error]
+            assert json.loads(response.body) == {"error": error}
+            assert response.headers["content-type"] == "application/json; charset=utf-8"
+            assert 2 <= loop.time() - began_s < 2.5
+            await s.client("alice")
+
+    story()
