@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,7 @@ from fake_server.http import Request
 from fake_server.rest.errors import bad_body
 
 _DEPTH_MAX = 150
+_EXPONENT_MAX = 131_071
 _FORM = "application/x-www-form-urlencoded"
 
 Rows = list[dict[str, Any]]
@@ -78,14 +80,16 @@ def _csv_rows(text: str) -> Rows:
 
 
 def _check_values(value: Any) -> None:
-    """Raises `DatabaseError` for texts and depths that Postgres does not take."""
+    """Raises `DatabaseError` for texts, numbers and depths that Postgres does not take."""
     waiting: list[tuple[Any, int]] = [(value, 0)]
     while waiting:
         item, depth = waiting.pop()
         if depth > _DEPTH_MAX:
             raise DatabaseError("54001", "stack depth limit exceeded")
         if isinstance(item, str):
-            check_text(item)
+            _check_text(item)
+        elif isinstance(item, Decimal) and abs(item.adjusted()) > _EXPONENT_MAX:
+            raise DatabaseError("22003", "value overflows numeric format")
         elif isinstance(item, dict):
             waiting += [(key, depth) for key in item]
             waiting += [(inner, depth + 1) for inner in item.values()]
@@ -93,7 +97,7 @@ def _check_values(value: Any) -> None:
             waiting += [(inner, depth + 1) for inner in item]
 
 
-def check_text(text: str) -> None:
+def _check_text(text: str) -> None:
     """Raises `DatabaseError` for what is no text to Postgres."""
     if "\0" in text:
         details = "\\u0000 cannot be converted to text."

@@ -64,6 +64,8 @@ class Level:
     inner: list[Test] = field(default_factory=list)
     """What `!inner` asks of a row."""
     order: list[SortKey] = field(default_factory=list)
+    count_as: tuple[str, ...] = ()
+    """The rows are counted, and shown as one with these names: `tasks(count)`."""
 
     def chosen(self, rows: Iterable[Row]) -> list[Row]:
         """The rows that fit, sorted."""
@@ -91,10 +93,11 @@ class Reading:
         """What the query says of a table. Raises `Refused` and `DatabaseError` for what is not
         there."""
         level = Level(table, self._query.select if items is None else items)
+        level.count_as = _counts(table, level.items)
         for place, item in enumerate(level.items):
             if isinstance(item, SelectEmbed):
                 level.embedded[place] = self._embed(level, item, path)
-            elif item.field.name != "*":
+            elif item.field.name != "*" and not level.count_as:
                 level.columns[place] = _output(table, item)
         part = self._query.part(path)
         self._check_paths(level, path)
@@ -111,6 +114,9 @@ class Reading:
 
     def outputs(self, level: Level, rows: Iterable[Row]) -> list[Output]:
         """What is shown of these rows."""
+        if level.count_as:
+            rows = list(rows)
+            return [dict.fromkeys(level.count_as, Typed("int8", len(rows)))]
         return [self._output(level, row) for row in rows]
 
     def _output(self, level: Level, row: Row) -> Output:
@@ -147,7 +153,8 @@ class Reading:
         def found(row: Row) -> list[Row]:
             value = row[relation.own_column]
             key = None if value is None else types.order_key(own_kind, value)
-            return _window(make().get(key, []), part)
+            rows = make().get(key, [])
+            return rows if inner.count_as else _window(rows, part)
 
         return found
 
@@ -175,7 +182,7 @@ class Reading:
         if not item.items:
             return
         found = embedded.find(row)
-        self._embedded_rows += len(found)
+        self._embedded_rows += 1 if embedded.level.count_as else len(found)
         if self._embedded_rows > _EMBEDDED_ROWS_MAX:
             raise DatabaseError("57014", "canceling statement due to statement timeout")
         inner = self.outputs(embedded.level, found)
@@ -205,6 +212,23 @@ def _grouped(table: Table, rows: list[Row], column: str) -> dict[object, list[Ro
     return groups
 
 
+def _counts(table: Table, items: tuple[SelectItem, ...]) -> tuple[str, ...]:
+    """The names of `count`, which counts the rows where it is no column: Postgres reads
+    `tasks.count` as `count(tasks)`. Raises `DatabaseError` 42803 beside what is not counted."""
+    if table.column("count") is not None:
+        return ()
+    fields = [item for item in items if isinstance(item, SelectField)]
+    counted = [item for item in fields if item.field == Field("count") and item.cast is None]
+    if not counted:
+        return ()
+    for item in items:
+        if item not in counted:
+            name = item.field.name if isinstance(item, SelectField) else item.target
+            message = f'column "{table.name}.{name}" must appear in the GROUP BY clause or be used '
+            raise DatabaseError("42803", message + "in an aggregate function")
+    return tuple(item.alias or "count" for item in counted)
+
+
 def _output(table: Table, item: SelectField) -> tuple[str, Getter]:
     _, get = getter(table, item.field)
     if item.cast is not None:
@@ -220,6 +244,8 @@ def _name(of: Field) -> str:
 
 def output_names(level: Level) -> list[str]:
     """The names of the columns that are shown, in order."""
+    if level.count_as:
+        return list(level.count_as)
     names: dict[str, None] = {}
     for place, item in enumerate(level.items):
         if place in level.columns:

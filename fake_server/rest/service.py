@@ -11,7 +11,7 @@ from fake_server.auth import key_refused
 from fake_server.core.state import State
 from fake_server.database import Caller, Database, DatabaseError, Row, Table
 from fake_server.http import Request, Response, Route, json_response
-from fake_server.rest.body import check_text, read_rows, require_body
+from fake_server.rest.body import read_rows, require_body
 from fake_server.rest.callers import caller
 from fake_server.rest.errors import Refused, database_response
 from fake_server.rest.media import Form, form
@@ -20,7 +20,7 @@ from fake_server.rest.openapi import describe
 from fake_server.rest.preferences import Preferences, read_preferences
 from fake_server.rest.query import read_query
 from fake_server.rest.ranges import window
-from fake_server.rest.reading import Reading, output_names
+from fake_server.rest.reading import Output, Reading, output_names
 from fake_server.rest.relations import unknown_table
 from fake_server.rest.writing import Writing, Written
 
@@ -113,9 +113,8 @@ class Rest:
         perform = _METHODS.get(request.method)
         if perform is None:
             raise Refused(405, "PGRST117", f"Unsupported HTTP method: {request.method}")
-        for pair in request.pairs:
-            for text in pair:
-                check_text(text)
+        if any("\0" in text for pair in request.pairs for text in pair):
+            raise DatabaseError("22021", 'invalid byte sequence for encoding "UTF8": 0x00')
         asked = _Asked(
             request,
             who,
@@ -161,10 +160,12 @@ class Rest:
         level = reading.level(asked.table)
         chosen = window(asked.query.part(), asked.request.headers.get("range", ""))
         found = reading.read(level)
-        rows = found[chosen.offset : chosen.offset + chosen.limit]
-        total = len(found) if asked.preferences.get("count") else None
+        shown: list[Row] | list[Output] = reading.outputs(level, found) if level.count_as else found
+        total = len(shown) if asked.preferences.get("count") else None
+        rows = shown[chosen.offset : chosen.offset + chosen.limit]
         status = chosen.status(len(rows), total)
-        body = asked.form.body(output_names(level), reading.outputs(level, rows))
+        outputs = rows if level.count_as else reading.outputs(level, rows)
+        body = asked.form.body(output_names(level), outputs)
         headers = {
             "content-type": asked.form.content_type,
             "content-range": chosen.content_range(len(rows), total),

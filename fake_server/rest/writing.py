@@ -54,7 +54,6 @@ class Writing:
         if keys and resolution == "ignore-duplicates":
             on_conflict = OnConflict(keys)
         elif keys:
-            self._check_twice(given, keys)
             on_conflict = self._merging(keys, given, merged)
         stored = self.database.insert(
             self.table, given, self.caller, self.now_s, on_conflict, returning
@@ -128,30 +127,6 @@ class Writing:
             return {name: new[name] for name in names}
 
         return OnConflict(keys, changes)
-
-    def _check_twice(self, rows: Rows, keys: tuple[str, ...]) -> None:
-        """Raises `DatabaseError` 21000 for two rows of one key: the second would be changed by the
-        statement that made the first."""
-        seen: set[str] = set()
-        for row in rows:
-            values = [self._cast(name, row.get(name)) for name in keys]
-            if None in values:
-                continue
-            key = repr(values)
-            if key in seen:
-                raise DatabaseError(
-                    "21000",
-                    "ON CONFLICT DO UPDATE command cannot affect row a second time",
-                    hint="Ensure that no rows proposed for insertion within the same command have "
-                    "duplicate constrained values.",
-                )
-            seen.add(key)
-
-    def _cast(self, name: str, value: Any) -> object:
-        column = self.table.column(name)
-        assert column is not None
-        stored = types.from_json(column.type, value, column.modifier)
-        return None if stored is None else types.order_key(column.type, stored)
 
     def _put_keys(self) -> dict[str, str]:
         """The values of the primary key that the filters name. Raises `Refused` PGRST105."""

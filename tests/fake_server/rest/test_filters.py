@@ -94,7 +94,7 @@ def test_a_filter_chooses_rows(query: str, ids: list[int]) -> None:
         ("select=id(", 400, "PGRST100", '"failed to parse select parameter (id()" (line 1, '),
         ("id=in.1", 400, "PGRST100", '"failed to parse filter (in.1)" (line 1, column 4)'),
         ("id=is.maybe", 400, "PGRST100", '"failed to parse filter (is.maybe)" (line 1, column 4)'),
-        ("title=eq.%00", 400, "22P05", "unsupported Unicode escape sequence"),
+        ("title=eq.%00", 400, "22021", 'invalid byte sequence for encoding "UTF8": 0x00'),
     ],
 )
 def test_a_filter_that_cannot_be_is_refused(

@@ -88,6 +88,15 @@ def test_embedded_rows_have_an_order_and_a_window_of_their_own() -> None:
     assert row == {"books": [{"id": 3}]}
 
 
+def test_count_counts_what_it_stands_in() -> None:
+    library = Library()
+    rows = library.get("authors?select=name,books!author_id(count)&order=id")
+    assert [row["books"] for row in rows] == [[{"count": 2}], [{"count": 1}], [{"count": 0}]]
+    assert library.get("books?select=count,n:count&pages=not.is.null") == [{"count": 2, "n": 2}]
+    status, error = library.refusal("GET", "books?select=id,count")
+    assert (status, error["code"]) == (400, "42803")
+
+
 def test_no_foreign_key_no_embedding() -> None:
     status, error = Library().refusal("GET", "books?select=*,notes(*)")
     assert (status, error["code"]) == (400, "PGRST200")

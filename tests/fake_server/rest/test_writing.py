@@ -134,8 +134,9 @@ def test_a_put_names_one_row_by_its_key() -> None:
 def test_one_object_that_is_not_one_takes_the_write_back() -> None:
     library = Library()
     single = {"accept": "application/vnd.pgrst.object+json", **FULL}
-    status, error = library.refusal("PATCH", "shelves?id=gt.0", {"room": "x"}, **single)
-    assert (status, error["code"]) == (406, "PGRST116")
+    for wanted in (single, {**single, "prefer": "return=minimal"}):
+        status, error = library.refusal("PATCH", "shelves?id=gt.0", {"room": "x"}, **wanted)
+        assert (status, error["code"]) == (406, "PGRST116")
     assert [row["room"] for row in library.get("shelves?order=id")] == ["hall", "attic"]
     answer = library.ask("PATCH", "shelves?id=eq.1", {"room": "x"}, **single)
     assert rows(answer) == {"id": 1, "room": "x"}
@@ -170,6 +171,13 @@ def test_unknown_preferences_are_refused_if_handling_is_strict() -> None:
     assert (status, error["code"]) == (400, "PGRST122")
     assert error["details"] == "Invalid preferences: anything"
     assert Library().ask("GET", "shelves", prefer="anything").status == 200
+
+
+def test_of_two_preferences_for_one_thing_the_first_counts() -> None:
+    answer = Library().ask(
+        "POST", "shelves", {"id": 3}, prefer="return=minimal, return=representation"
+    )
+    assert (answer.body, answer.headers["preference-applied"]) == (b"", "return=minimal")
 
 
 def test_what_is_written_reaches_the_log() -> None:
@@ -216,6 +224,7 @@ def test_row_policies_hold_for_writes() -> None:
         ),
         ({"id": "x"}, {}, "22P02", 'invalid input syntax for type integer: "x"'),
         ({"id": 5, "room": "\0"}, {}, "22P05", "unsupported Unicode escape sequence"),
+        ('{"id": 5, "room": 1e999999}', {}, "22003", "value overflows numeric format"),
         ('{"id": 5, "room": "\\ud800"}', {}, "22P02", "invalid input syntax for type json"),
         (
             {"id": None},
