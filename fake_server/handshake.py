@@ -93,7 +93,12 @@ def admit(
         if refusal is not None and refusal.error is not None:
             raise _late(HTTPStatus(refusal.status), refusal.error, upgrade, config)
         if refusal is not None:
-            raise Refusal(refusal.status, retry_after_s=refusal.retry_after_s, client=client)
+            raise Refusal(
+                refusal.status,
+                delay_s=refusal.delay_s,
+                retry_after_s=refusal.retry_after_s,
+                client=client,
+            )
     tenant_known = _check_path(upgrade, config)
     try:
         codec = codec_for(upgrade.query.get("vsn", "1.0.0"))

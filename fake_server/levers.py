@@ -41,6 +41,7 @@ class HttpRefusal:
     retry_after_s: int | None = None
     error: str | None = None
     """As the real server refuses an upgrade with these words (`handshake.CONNECT_ERRORS`)."""
+    delay_s: float = 0.0
 
 
 @dataclass(eq=False, slots=True)

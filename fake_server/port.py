@@ -140,9 +140,11 @@ class Port:
         try:
             wire.admitted(project.admit_upgrade(upgrade), project.shell)
         except Refusal as refusal:
-            if not await wire.lost_within(refusal.delay_s):
-                _LOG.info("refused an upgrade: %d %s", refusal.status, refusal.body)
-                project.refused(refusal)
+            if await wire.lost_within(refusal.delay_s):
+                # Nobody is left to answer; the library would try all the same.
+                raise asyncio.CancelledError from None
+            _LOG.info("refused an upgrade: %d %s", refusal.status, refusal.body)
+            project.refused(refusal)
             return self._refusal(refusal)
         return None
 

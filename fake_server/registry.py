@@ -187,6 +187,14 @@ def _refuse(ground: Ground, pull: Pull) -> Undo:
     return _switch(kind, lambda _: refusal)(ground, pull) or (lambda: None)
 
 
+_STALL_S = 24 * 3600.0
+"""Longer than any client waits, and than the library that reads the upgrade."""
+
+
+def _stall(pull: Pull) -> HttpRefusal:
+    return HttpRefusal(504, delay_s=_STALL_S)
+
+
 # What happens once.
 
 
@@ -454,6 +462,13 @@ LEVERS: Mapping[str, Spec] = {
             lambda pull: HttpRefusal(CONNECT_ERRORS[pull["error"]], error=pull["error"]),
         ),
         (Parameter("error", one_of(*CONNECT_ERRORS), next(iter(CONNECT_ERRORS)), "the words"),),
+        (_CLIENT, _NTH, _COUNT, _SHARE, _SEED),
+        lasts=True,
+    ),
+    "handshake_stall": Spec(
+        "connects succeed and upgrades are never answered; who waits when it is healed still waits",
+        _switch(Kind.REFUSE, _stall),
+        (),
         (_CLIENT, _NTH, _COUNT, _SHARE, _SEED),
         lasts=True,
     ),

@@ -23,6 +23,7 @@ from harness.manager import (
     SendResult,
 )
 from harness.manager.sends import Outgoing
+from harness.protocol import PHOENIX, Message
 
 
 class NoHeartbeatCheck(ConnectionCore):
@@ -158,6 +159,157 @@ class NoJitterLadder(ReconnectLadder):
 
     def jittered_s(self, ceiling_s: float, rng: Random) -> float:
         return ceiling_s
+
+
+class StopsWhenKicked(ConnectionCore):
+    """A close frame is a farewell: whoever was sent away stays away."""
+
+    def schedule_dial(self, failure: Failure, now_s: float) -> float:
+        delay_s = super().schedule_dial(failure, now_s)
+        if failure.close_code is not None:
+            self._retry_s = None
+        return delay_s
+
+
+class StopsWhenBroken(ConnectionCore):
+    """Close code 1006 is in no list of codes to come back from."""
+
+    def schedule_dial(self, failure: Failure, now_s: float) -> float:
+        delay_s = super().schedule_dial(failure, now_s)
+        if "without a close frame" in failure.reason:
+            self._retry_s = None
+        return delay_s
+
+
+class StopsAtTheLarge(ConnectionCore):
+    """A message beyond the limit ends the connection, as the library does, and all others."""
+
+    def schedule_dial(self, failure: Failure, now_s: float) -> float:
+        delay_s = super().schedule_dial(failure, now_s)
+        if "closed by us with code 1009" in failure.reason:
+            self._retry_s = None
+        return delay_s
+
+
+class StopsWithoutAddress(ConnectionCore):
+    """A name that does not resolve is taken for a wrong setting."""
+
+    def schedule_dial(self, failure: Failure, now_s: float) -> float:
+        delay_s = super().schedule_dial(failure, now_s)
+        if "name resolution" in failure.reason:
+            self._retry_s = None
+        return delay_s
+
+
+class StopsWhenRefused(ConnectionCore):
+    """M13: any HTTP status but 101 is final."""
+
+    def schedule_dial(self, failure: Failure, now_s: float) -> float:
+        delay_s = super().schedule_dial(failure, now_s)
+        if failure.http_status is not None:
+            self._retry_s = None
+        return delay_s
+
+
+class Fragile(ConnectionCore):
+    """Something that it hears ends its reader."""
+
+    def received(self, link: int, frame: str | bytes, now_s: float) -> None:
+        before = self.upsets()
+        super().received(link, frame, now_s)
+        if self.upsets() > before:
+            self.stop()
+
+    def upsets(self) -> int:
+        """How often it has heard it."""
+        raise NotImplementedError
+
+
+class StopsAtGarbage(Fragile):
+    """A frame that cannot be read."""
+
+    def upsets(self) -> int:
+        return self.stats.malformed
+
+
+class StopsAtASecondAnswer(Fragile):
+    """An answer that nobody waits for."""
+
+    def upsets(self) -> int:
+        return self.stats.stale
+
+
+class StopsAtTheUnknown(Fragile):
+    """An event without a handler."""
+
+    _unknown = 0
+
+    def upsets(self) -> int:
+        return self._unknown
+
+    def _route(self, message: Message, now_s: float) -> None:
+        self._unknown += message.topic != PHOENIX and message.event not in self._routes
+        super()._route(message, now_s)
+
+
+class PatientChannel(ChannelCore):
+    """A join that is not answered is waited for, for ever."""
+
+    def join(self, now_s: float) -> None:
+        super().join(now_s)
+        self._answer_due_s = None
+
+
+class DiscouragedChannel(ChannelCore):
+    """A join that is refused is not repeated."""
+
+    def _join_failed(self, event: str, reason: str, now_s: float) -> None:
+        super()._join_failed(event, reason, now_s)
+        if event == "refused":
+            self.retry_s = math.inf
+
+
+class MonotonousChannel(ChannelCore):
+    """Takes a message with a lower number than the last for a repetition, and drops it."""
+
+    _last = 0
+
+    def received(self, event: str, payload: Any) -> None:
+        if payload["id"] > self._last:
+            self._last = payload["id"]
+            super().received(event, payload)
+
+
+class WaitsForEveryJoin(ConnectionCore):
+    """The same in a connection."""
+
+    channel_type = PatientChannel
+
+
+class TakesNoForAnAnswer(ConnectionCore):
+    """The same in a connection."""
+
+    channel_type = DiscouragedChannel
+
+
+class DropsWhatOvertakes(ConnectionCore):
+    """The same in a connection."""
+
+    channel_type = MonotonousChannel
+
+
+def with_config(
+    name: str, core: type[ConnectionCore] = ConnectionCore, **settings: Any
+) -> type[Manager]:
+    """A client adapter whose manager is badly set up."""
+
+    class make(ConnectionManager):
+        core_type = core
+
+        def __init__(self, url: str, **options: Any) -> None:
+            super().__init__(url, **{**options, "config": Config(**settings)})
+
+    return type(name, (Manager,), {"make": make})
 
 
 def with_core(core: type[ConnectionCore]) -> type[Manager]:

@@ -11,6 +11,12 @@ from typing import Any
 import pytest
 
 from harness.clients.endpoint import split_key
+from harness.clients.manager import Manager
+from harness.nemesis import Fault, registry
+from harness.run import Storm, run_storm
+from harness.scenario import Scenario
+from harness.store import Cell
+from harness.verdict import Outcome
 from harness.worlds.sim import SimWorld
 from harness.worlds.world import Env
 from tests.servers import make_server
@@ -60,10 +66,25 @@ def test_the_world_of_the_guide_is_held_and_found_alike() -> None:
     assert names["cannot_express"] == ()
 
 
-@pytest.mark.parametrize(
-    "document",
-    ["README.md", "docs/whats-here.md", "docs/adding/scenario.md", "docs/adding/world.md"],
-)
+def test_the_fault_of_the_guide_strikes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every client is reset twice, a second apart."""
+    (code,) = blocks("docs/adding/fault.md", "python")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    kind = names["RST_TWICE"]
+    monkeypatch.setattr(registry, "FAULTS", {kind.name: kind})
+    scenario = Scenario(faults=[Fault("rst_twice", after_s=2)], worlds=("sim",))
+    judgement = run_storm(
+        Storm(Cell("guide", "manager", "sim", 1), scenario, Manager), SimWorld(make_server)
+    )
+    assert judgement.outcome is Outcome.VALID, judgement.reason
+
+
+GUIDES = ("scenario", "fault", "world")
+DOCUMENTS = ["README.md", "docs/whats-here.md", *(f"docs/adding/{one}.md" for one in GUIDES)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_path_that_a_document_names_exists(document: str) -> None:
     text = (ROOT / document).read_text()
     named = re.findall(

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from harness.checkers.acknowledgement import acknowledgement
 from harness.checkers.checker import Checker, check_safe, judge_with
 from harness.checkers.conduct import conduct
+from harness.checkers.course import SPOILS
 from harness.checkers.delivery import delivery
 from harness.checkers.fault_felt import fault_felt
 from harness.checkers.recovery import recovery
@@ -20,7 +21,7 @@ from harness.checkers.truth import truth
 from harness.history import History
 from harness.verdict import Judgement
 
-__all__ = ["CHECKERS", "SIGNS", "Checker", "check_safe", "judge"]
+__all__ = ["CHECKERS", "SIGNS", "SPOILS", "Checker", "check_safe", "judge"]
 
 CHECKERS: Mapping[str, Checker] = MappingProxyType(
     {

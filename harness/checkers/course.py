@@ -9,6 +9,13 @@ from typing import Any
 
 from harness.history import History, Op
 
+SPOILS = ("loss", "once", "order")
+"""What a fault of the server can do to a stream that does not break: messages are lost, come more
+than once, or change places."""
+
+_BESIDES = ("felt_by", "spoils", "hits")
+"""What an act says of itself besides the fault and its parameters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -37,6 +44,8 @@ class Struck:
     heal_s: float | None
     felt_by: tuple[str, ...] = ()
     """The signs, of `SIGNS`, that would show it; none: any of them."""
+    spoils: tuple[str, ...] = ()
+    """What no client can keep meanwhile, of `SPOILS`."""
     hits: int = 0
     """How much the server counted that it struck."""
 
@@ -67,8 +76,8 @@ def struck(history: History) -> list[Struck]:
         if (op.f, op.type) == ("start", "invoke"):
             started[op.id] = len(found)
             lasting.append((_what(op), len(found)))
-            felt_by = tuple(op.value.get("felt_by", ()))
-            found.append(Struck(str(op.value.get("fault")), op.time_s, None, felt_by))
+            felt_by, spoils = (tuple(op.value.get(key, ())) for key in ("felt_by", "spoils"))
+            found.append(Struck(str(op.value.get("fault")), op.time_s, None, felt_by, spoils))
         elif (op.f, op.type) == ("start", "info") and op.id in started:
             _count(found, started[op.id], op)
         elif (op.f, op.type) == ("heal", "info"):
@@ -82,7 +91,7 @@ def struck(history: History) -> list[Struck]:
 
 
 def _what(op: Op) -> Mapping[str, Any]:
-    return {key: value for key, value in op.value.items() if key not in ("felt_by", "hits")}
+    return {key: value for key, value in op.value.items() if key not in _BESIDES}
 
 
 def _count(found: list[Struck], index: int, op: Op) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from harness.checkers.course import Course, course
+from harness.checkers.course import SPOILS, Course, course, struck
 from harness.checkers.remembered import remembered
 from harness.checkers.spans import Span, Spans, claimed, wanted
 from harness.checkers.traffic import Channel, Receipt, Traffic, traffic
@@ -54,6 +54,7 @@ class Findings:
     duplicated: list[Case] = field(default_factory=list)
     reordered: list[Case] = field(default_factory=list)
     unpublished: list[Case] = field(default_factory=list)
+    spoilt: list[Case] = field(default_factory=list)
     owed: Counter[Channel] = field(default_factory=Counter)
     latencies_s: list[float] = field(default_factory=list)
 
@@ -72,6 +73,7 @@ def delivery(history: History) -> Verdict:
     reproaches = {what: cases for what, cases in reproaches.items() if cases}
     owed = found.owed.total()
     evidence: dict[str, Any] = {"owed": owed, "excused": len(found.excused)}
+    evidence |= {"spoilt": len(found.spoilt)} if found.spoilt else {}
     evidence |= {what: _evidence(cases) for what, cases in reproaches.items()}
     if reproaches:
         reason = "; ".join(_sentence(what, cases) for what, cases in reproaches.items())
@@ -91,16 +93,28 @@ def findings(history: History) -> Findings:
     seen = traffic(history)
     run = course(history)
     wants, claims = wanted(history), claimed(history)
-    breaks = _breaks(history)
+    breaks, spoilt = _breaks(history), _spoilt(history)
     found = Findings()
     for channel in dict.fromkeys([*wants, *seen.receipts]):
-        _check_receipts(channel, seen, found)
+        _check_receipts(channel, seen, spoilt, found)
         for span in wants.get(channel, ()):
             owed = _owed(channel, span, seen, claims, run, history.header.grace_s)
             if owed:
                 broke_s = breaks.get(channel, [])
-                _check_losses(channel, owed, seen, run, broke_s, found)
+                _check_losses(channel, owed, seen, run, broke_s, found, spoilt["loss"])
     return found
+
+
+def _spoilt(history: History) -> Mapping[str, list[Span]]:
+    """When the server itself spoilt its streams, by how."""
+    return {
+        how: [
+            Span(fault.start_s - IN_FLIGHT_S, math.inf if fault.heal_s is None else fault.heal_s)
+            for fault in struck(history)
+            if how in fault.spoils
+        ]
+        for how in SPOILS
+    }
 
 
 def _breaks(history: History) -> Mapping[Channel, list[float]]:
@@ -152,7 +166,9 @@ def _covered_from_s(channel: Channel, span: Span, seen: Traffic, claims: Spans) 
     return min(moments, default=None)
 
 
-def _check_receipts(channel: Channel, seen: Traffic, found: Findings) -> None:
+def _check_receipts(
+    channel: Channel, seen: Traffic, spoilt: Mapping[str, Sequence[Span]], found: Findings
+) -> None:
     """Duplicates, inversions, and messages out of nowhere."""
     published = seen.published.get(channel[1], {})
     had: dict[int, None] = {}
@@ -161,11 +177,13 @@ def _check_receipts(channel: Channel, seen: Traffic, found: Findings) -> None:
         if id not in published:
             found.unpublished.append(Case(channel, id, time_s))
         elif id in had:
-            found.duplicated.append(Case(channel, id, published[id]))
+            case = Case(channel, id, published[id])
+            (found.spoilt if _is_in(spoilt["once"], case) else found.duplicated).append(case)
         else:
             found.latencies_s.append(time_s - published[id])
             if id < highest:
-                found.reordered.append(Case(channel, id, published[id]))
+                case = Case(channel, id, published[id])
+                (found.spoilt if _is_in(spoilt["order"], case) else found.reordered).append(case)
         had[id] = None
         highest = max(highest, id)
 
@@ -177,6 +195,7 @@ def _check_losses(
     run: Course,
     broke_s: Sequence[float],
     found: Findings,
+    spoilt: Sequence[Span],
 ) -> None:
     had = {receipt.id: None for receipt in seen.of(channel)}
     in_order = sorted(seen.of(channel), key=lambda receipt: receipt.id)
@@ -196,7 +215,7 @@ def _check_losses(
             found.lost_before.append(case)
         elif certain and _inside(owed.after, time_s):
             found.lost_after.append(case)
-        elif _inside(owed.grace, time_s):
+        elif _inside(owed.grace, time_s) or _is_in(spoilt, case):
             found.excused.append(case)
         elif broke_s and _is_unbroken(id, time_s, in_order, broke_s):
             found.lost_unbroken.append(case)
@@ -216,6 +235,10 @@ def _is_unbroken(
     if later == len(in_order):
         return False
     return bisect_right(broke_s, published_s) == bisect_right(broke_s, in_order[later].time_s)
+
+
+def _is_in(spans: Sequence[Span], case: Case) -> bool:
+    return any(_inside(span, case.time_s) for span in spans)
 
 
 def _number(span: Span, times_s: Sequence[float]) -> int:

@@ -11,11 +11,12 @@ from harness.nemesis.levers import CannotExpress, Held, Lever, Levers, Network, 
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.parameters import Parameter
 from harness.nemesis.registry import FAULTS, check_fault, check_schedule, kind_of, misfit
-from harness.nemesis.victims import Victims, cohorts
+from harness.nemesis.victims import VICTIMS, Victims, cohorts
 
 __all__ = [
     "CATEGORIES",
     "FAULTS",
+    "VICTIMS",
     "BadFault",
     "CannotExpress",
     "Category",

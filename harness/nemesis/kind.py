@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from harness.checkers import SIGNS
+from harness.checkers import SIGNS, SPOILS
 from harness.nemesis.levers import Levers
 from harness.nemesis.parameters import Parameter
 from harness.nemesis.victims import VICTIMS, Victims
@@ -62,6 +62,8 @@ class FaultKind:
     """The signs in the history, of `SIGNS`, any of which shows that it was felt."""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     """The worlds in which it makes no sense, each with the reason."""
+    spoils: tuple[str, ...] = ()
+    """What no client can keep while it lasts, of `SPOILS`."""
     alone: bool = True
     """Two of this name must not overlap in time."""
     rule: Callable[[Mapping[str, Any]], str | None] = lambda values: None
@@ -77,6 +79,9 @@ class FaultKind:
     def __post_init__(self) -> None:
         if self.category not in CATEGORIES:
             raise ValueError(f"fault {self.name!r}: no category {self.category!r}: {CATEGORIES}")
+        for what in self.spoils:
+            if what not in SPOILS:
+                raise ValueError(f"fault {self.name!r}: spoils {what!r}: {', '.join(SPOILS)}")
         for sign in self.felt_by:
             if sign not in SIGNS:
                 raise ValueError(f"fault {self.name!r}: no sign {sign!r}: {', '.join(SIGNS)}")

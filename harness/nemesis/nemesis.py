@@ -72,7 +72,9 @@ class Nemesis:
         kind = kind_of(fault.name)
         hit = victims(fault, self._clients, self._seed)
         strike = Strike(self._levers, hit, values_of(fault), AsyncExitStack())
-        op = self._record.invoke("nemesis", "start", _value(fault, felt_by=list(kind.felt_by)))
+        spoils = {"spoils": list(kind.spoils)} if kind.spoils else {}
+        told = _value(fault, felt_by=list(kind.felt_by), **spoils)
+        op = self._record.invoke("nemesis", "start", told)
         # Known before it strikes: an interrupt in the middle heals the half that was done.
         self._struck.append((fault, strike))
         await self._act(kind, strike)

@@ -233,7 +233,8 @@ NETWORK: tuple[FaultKind, ...] = (
     ),
     toxic(
         "timeout",
-        "the toxic `timeout`: nothing passes, and the connection ends after a time",
+        "the toxic `timeout`: nothing passes, and a connection ends on which nothing was sent for "
+        "a time",
         _attribute("timeout", 1000, "0 for not before the heal", "milliseconds"),
         felt_by=SILENT,
     ),

@@ -33,20 +33,20 @@ BROKEN = ("disconnect", "refused", "dial", "missed")
 _OF_VICTIMS = frozenset(one.name for one in VICTIMS)
 
 
-async def pull(strike: Strike, name: str, **parameters: Any) -> None:
+async def pull(strike: Strike, lever: str, /, **parameters: Any) -> None:
     """Pull a lever for the victims until the fault is healed, and wait until it has worked."""
     server = strike.levers.server
     each = [{}] if strike.victims is None else [{"client": one} for one in strike.victims]
     levers: list[Lever] = []
     before = strike.count
-    strike.count = lambda: before() + sum(lever.hits for lever in levers)
+    strike.count = lambda: before() + sum(one.hits for one in levers)
     for scope in each:
         # Not behind an await: an interrupt finds every lever that was pulled in the stack.
-        lever = server.pull(name, **scope, **parameters)
-        levers.append(lever)
-        await strike.hold(_pulled(lever))
-    for lever in levers:
-        await lever.settled()
+        pulled = server.pull(lever, **scope, **parameters)
+        levers.append(pulled)
+        await strike.hold(_pulled(pulled))
+    for one in levers:
+        await one.settled()
 
 
 @asynccontextmanager
@@ -126,6 +126,28 @@ _TIMES = (
     Parameter("gap_s", SECONDS, 0.0, "between one and the next", "seconds"),
 )
 
+_CONNECT_ERRORS = (
+    "Error connecting to Realtime",
+    "Too many connected users",
+    "Too many joins per second",
+    "Tenant not found",
+    "Realtime was disabled for this tenant",
+    "Token has expired",
+    "Failed to validate JWT signature",
+    "The token provided is not a valid JWT",
+)
+_TROUBLES = (
+    "unreachable",
+    "too_many_connections",
+    "initializing",
+    "connecting",
+    "rpc_timeout",
+    "pool_exhausted",
+    "query_canceled",
+    "missing_partition",
+    "policies_failed",
+)
+
 SERVER: tuple[FaultKind, ...] = (
     lever(
         "late",
@@ -133,14 +155,24 @@ SERVER: tuple[FaultKind, ...] = (
         Parameter("delay_s", SECONDS, 3.0, "how late", "seconds"),
         Parameter("jitter_s", SECONDS, 0.0, "up to so much more, drawn for each", "seconds"),
         scope=FRAMES,
+        spoils=("order",),
         alone=False,
     ),
-    lever("drop", "frames are lost", scope=FRAMES, alone=False),
-    lever("duplicate", "frames come more than once", *_TIMES, scope=FRAMES, alone=False),
+    lever("drop", "frames are lost", scope=FRAMES, spoils=("loss",), alone=False),
+    lever(
+        "duplicate",
+        "frames come more than once",
+        *_TIMES,
+        scope=FRAMES,
+        spoils=("once",),
+        alone=False,
+    ),
     lever(
         "reorder",
         "frames change places with the one that follows on their connection",
-        scope=FRAMES,
+        Parameter("share", SHARE, 0.5, "each with this probability"),
+        scope=tuple(one for one in FRAMES if one is not _SHARE),
+        spoils=("order",),
         alone=False,
     ),
     lever(
@@ -153,6 +185,7 @@ SERVER: tuple[FaultKind, ...] = (
             "what is wrong with them",
         ),
         scope=FRAMES,
+        spoils=("loss",),
         alone=False,
     ),
     lever(
@@ -167,17 +200,24 @@ SERVER: tuple[FaultKind, ...] = (
     lever(
         "heartbeat_only",
         "heartbeats are answered, and nothing else is ever heard from the server",
+        spoils=("loss",),
         scope=VICTIMS,
     ),
     lever(
         "feed_loss",
         "changes of the database are lost, and no system message says so",
-        scope=CHANNELS,
+        scope=(_EVENT, *CHANNELS),
         alone=False,
     ),
     lever(
+        "feed_down",
+        "the worker that reads the database dies: joined channels keep still and hear of no "
+        "change until they join again or renew their token",
+        lasts=False,
+    ),
+    lever(
         "subscribed_missing",
-        '"Subscribed to PostgreSQL" never comes',
+        '"Subscribed to PostgreSQL" never comes, though changes do',
         scope=CHANNELS,
         alone=False,
     ),
@@ -185,6 +225,26 @@ SERVER: tuple[FaultKind, ...] = (
         "subscribed_repeated",
         '"Subscribed to PostgreSQL" comes more than once',
         *_TIMES,
+        scope=CHANNELS,
+        alone=False,
+    ),
+    lever(
+        "subscribed_late",
+        "channels are subscribed to changes late; changes before that are not told",
+        Parameter("delay_s", DURATION, 5.0, "how late", "seconds"),
+        scope=CHANNELS,
+        alone=False,
+    ),
+    lever(
+        "subscription_error",
+        "channels cannot be subscribed to changes, are told why, and are tried again 5 to 10 s "
+        "later",
+        Parameter(
+            "reason",
+            TEXT,
+            '{:error, "Too many database timeouts"}',
+            "why; after 4 timeouts in 30 s it hits everybody",
+        ),
         scope=CHANNELS,
         alone=False,
     ),
@@ -217,19 +277,40 @@ SERVER: tuple[FaultKind, ...] = (
     ),
     lever(
         "http",
-        "upgrades are refused with an HTTP status",
+        "upgrades are refused with an HTTP status, or the other requests for a path",
         Parameter("status", STATUS, 503, "the status"),
+        Parameter("path", TEXT, None, "not upgrades but requests for this path; `…*` for a prefix"),
         Parameter(
             "retry_after_s", whole(0, 1_000_000), None, "the `Retry-After` header", "seconds"
         ),
         scope=CONNECTIONS,
     ),
     lever(
+        "connect_error",
+        "connections are refused in the words of the real server, with its status, and as late",
+        Parameter("error", one_of(*_CONNECT_ERRORS), _CONNECT_ERRORS[0], "the words"),
+        scope=CONNECTIONS,
+    ),
+    lever(
+        "handshake_stall",
+        "TCP connects succeed and the upgrade to a WebSocket is never answered; who waits when it "
+        "is healed still waits",
+        scope=CONNECTIONS,
+    ),
+    lever(
         "accept_then_close",
         "live connections are closed, and new ones as soon as their handshake has succeeded",
         Parameter("code", CLOSE_CODE, 1011, "the close code"),
-        scope=VICTIMS,
+        scope=CONNECTIONS,
         act=_accept_then_close,
+    ),
+    lever(
+        "database_down",
+        "the server cannot use its database: joins are refused and new tokens end channels, while "
+        "public broadcasts go on",
+        Parameter("how", one_of(*_TROUBLES), "unreachable", "what is wrong with the database"),
+        scope=CHANNELS,
+        alone=False,
     ),
     lever(
         "limits",
@@ -266,6 +347,15 @@ SERVER: tuple[FaultKind, ...] = (
         felt_by=BROKEN,
     ),
     lever(
+        "sigterm",
+        "the server is told to end: connections with channels are closed with 1012, what is left "
+        "is gone without a close frame, and it comes back",
+        Parameter("batch", COUNT, 10_000, "how many channels at a time"),
+        Parameter("gap_s", SECONDS, 2.0, "between one batch and the next", "seconds"),
+        Parameter("linger_s", SECONDS, 5.0, "how long the process lives after the last", "seconds"),
+        felt_by=BROKEN,
+    ),
+    lever(
         "drain",
         "a rolling deploy: connections are closed in batches while new ones are accepted",
         Parameter("batch", COUNT, 10, "how many at a time, for each victim"),
@@ -284,6 +374,12 @@ SERVER: tuple[FaultKind, ...] = (
         "tenant_reload",
         "the tenant is reloaded: a system message on every channel, then close 1012",
         lasts=False,
+    ),
+    lever(
+        "tenant_deleted",
+        "the tenant is deleted: everybody is sent away, connections are refused with 404 and joins "
+        "as of an unknown tenant",
+        felt_by=BROKEN,
     ),
     lever(
         "close",

@@ -1,0 +1,38 @@
+"""Each fault finds a defect that is planted for it, and blames nobody else."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.clients.contract import Maker
+from harness.clients.manager import Manager
+from harness.run import Storm, run_storm
+from harness.store import Cell
+from harness.verdict import Judgement, Outcome
+from harness.worlds.sim import SimWorld
+from tests.nemesis.finds import AT_THE_SOCKET, FINDS, FINDS_NOTHING
+from tests.servers import make_server
+
+
+def storm(name: str, maker: Maker) -> Judgement:
+    cell = Cell("finds", "planted", "sim", 1)
+    return run_storm(Storm(cell, FINDS[name].scenario, maker), SimWorld(make_server))
+
+
+def test_every_fault_finds_something_or_says_why_not() -> None:
+    assert sorted([*FINDS, *FINDS_NOTHING]) == sorted(AT_THE_SOCKET)
+    for name, find in FINDS.items():
+        assert name in [fault.name for fault in find.scenario.faults]
+
+
+@pytest.mark.parametrize("name", FINDS)
+def test_a_fault_finds_the_defect_that_is_planted_for_it(name: str) -> None:
+    judgement = storm(name, FINDS[name].maker)
+    assert judgement.checkers[FINDS[name].checker].outcome is Outcome.INVALID, judgement.reason
+
+
+@pytest.mark.parametrize("name", FINDS)
+def test_the_clean_manager_stands_it(name: str) -> None:
+    """Felt, too: a fault that no client noticed makes the verdict unknown."""
+    judgement = storm(name, Manager)
+    assert judgement.outcome is Outcome.VALID, judgement.reason
