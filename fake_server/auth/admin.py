@@ -41,7 +41,8 @@ def users(office: Office, request: Request, now_s: float) -> Response:
     links = [(page + 1, "next")] if pages > page else []
     query = {name: value for name, value in request.query.items() if name != "page"}
     link = ", ".join(
-        f'</admin/users?{urlencode({**query, "page": number})}>; rel="{rel}"'
+        # Sorted as Go does: auth-js takes the first number of a link for its page.
+        f'</admin/users?{urlencode(sorted({**query, "page": str(number)}.items()))}>; rel="{rel}"'
         for number, rel in [*links, (pages, "last")]
     )
     headers = {"x-total-count": str(len(found)), "link": link}

@@ -46,7 +46,7 @@ async def test_users_are_listed_by_page_the_youngest_first() -> None:
             "b1@new.example",
         ]
         assert (page.headers["x-total-count"], page.json["aud"]) == ("5", "authenticated")
-        assert page.headers["link"].startswith('</admin/users?per_page=2&page=2>; rel="next"')
+        assert page.headers["link"].startswith('</admin/users?page=2&per_page=2>; rel="next"')
         all_of_them = await admin(s, "GET", "admin/users?page=&per_page=")
         assert len(all_of_them.json["users"]) == 5
         assert (await admin(s, "GET", "admin/users?page=9")).json["users"] == []
