@@ -75,15 +75,17 @@ class Feed:
     def wake(self, now_s: float, cold_s: float, publication: object) -> float:
         """Somebody wants to subscribe: from when on that can be done. A worker that sleeps is
         started, and that takes `cold_s`."""
-        if self._up_s is None or self._has_stopped(now_s):
+        if self.sleeps(now_s):
             self._up_s = self._deserted_s = now_s + cold_s
             self._publication = publication
             self._polled_s, self._interval_s = self._up_s, POLL_INTERVAL_S
+        assert self._up_s is not None
         return max(now_s, self._up_s)
 
-    def _has_stopped(self, now_s: float) -> bool:
-        if self._deserted_s is None or self._up_s is None:
-            return False
+    def sleeps(self, now_s: float) -> bool:
+        """Whether the worker has not been started, or has stopped for want of subscribers."""
+        if self._up_s is None or self._deserted_s is None:
+            return self._up_s is None
         return now_s >= self._look_s(self._deserted_s) + NO_SUBSCRIBERS_S
 
     def _look_s(self, since_s: float) -> float:

@@ -123,5 +123,6 @@ def _json(change: Change, parts: dict[str, Any]) -> str:
 
 
 def _moment(at_s: float) -> str:
-    moment = datetime.fromtimestamp(int(at_s), UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{int(at_s * 1000) % 1000:03}Z"
+    microseconds = round(at_s * 1_000_000)
+    moment = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{microseconds // 1000 % 1000:03}Z"

@@ -127,4 +127,4 @@ class Heap:
 
 
 def _hashable(key: object) -> object:
-    return tuple(_hashable(item) for item in key) if isinstance(key, list) else key
+    return tuple(map(_hashable, key)) if isinstance(key, list | tuple) else key

@@ -122,19 +122,40 @@ def output(type_name: str, value: Value) -> str:
 def order_key(type_name: str, value: Value) -> Any:
     """Orders and equates values of one type as Postgres does; NaN is the greatest number."""
     if type_name.startswith("_"):
-        return [order_key(type_name[1:], item) for item in value]
+        return _array_key(type_name, value)
     if type_name in ("json", "jsonb"):
-        return _json_key(value)
+        # An empty array is the least of all, but not within others.
+        return (-1,) if value == [] else _json_key(value)
     if type_name == "interval":
         return interval_microseconds(value)
     if category(type_name) == "D":
         return moment_key(value)
     if type_name == "inet":
-        address = ipaddress.ip_interface(value)
-        return (address.version, int(address.network.network_address), int(address.ip))
+        return _inet_key(value)
     if isinstance(value, float | Decimal):
         return (1, 0) if math.isnan(value) else (0, value)
     return (0, value) if isinstance(value, int) else value
+
+
+def _inet_key(value: str) -> tuple[Any, ...]:
+    """The family, then the bits of the network, then the address."""
+    address = ipaddress.ip_interface(value)
+    bits = f"{int(address.ip):0{address.max_prefixlen}b}"[: address.network.prefixlen]
+    return address.version, bits, int(address.ip)
+
+
+def _array_key(type_name: str, value: list[Value]) -> tuple[Any, ...]:
+    """The items, null as the greatest; then how they are nested."""
+    if type_name in ("_json", "_jsonb"):
+        return ([_json_key(item) for item in value], 0)
+    items: list[Any] = value
+    dimensions = 0
+    while items and isinstance(items[0], list):
+        items, dimensions = [inner for item in items for inner in item], dimensions + 1
+    keys = [
+        (item is None, None if item is None else order_key(type_name[1:], item)) for item in items
+    ]
+    return keys, dimensions, [len(value)]
 
 
 def _json_key(value: Any) -> tuple[Any, ...]:

@@ -104,8 +104,7 @@ def _try_to_subscribe(state: State, channel: Channel, now_s: float, was_late: bo
     if state.levers.database_is_down:
         feed.plan(channel, now_s + state.rng.uniform(*_AGAIN_S))
         return
-    cold_s = state.config.database_cold_s
-    cold_s = state.rng.uniform(cold_s, cold_s * _COLD_SPREAD) if cold_s > 0 else 0.0
+    cold_s = _cold_s(state) if feed.sleeps(now_s) else 0.0
     up_s = feed.wake(now_s, cold_s, state.database.publication)
     late_s = 0.0 if was_late else state.levers.subscribed_delay_s(*scope)
     if up_s > now_s or late_s > 0:
@@ -121,6 +120,12 @@ def _try_to_subscribe(state: State, channel: Channel, now_s: float, was_late: bo
         return
     state.push_system(channel, "error", f"{{:error, {inspect(error)}}}", POSTGRES_CHANGES)
     feed.plan(channel, now_s + state.rng.uniform(*_RETRY_S))
+
+
+def _cold_s(state: State) -> float:
+    """How long the worker takes to start this time."""
+    cold_s = state.config.database_cold_s
+    return state.rng.uniform(cold_s, cold_s * _COLD_SPREAD) if cold_s > 0 else 0.0
 
 
 def _subscribe(state: State, channel: Channel, now_s: float) -> None:

@@ -58,6 +58,23 @@ def _meaning(answer: Any) -> Any:
     return answer[1] if isinstance(answer, list) else answer
 
 
+ORDERS: dict[str, dict[str, int]] = json.loads((HERE / "orders.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("type_name", ORDERS)
+def test_values_are_equal_and_ordered_as_by_postgres(type_name: str) -> None:
+    name, modifier = type_of(parse_expression(f"''::{type_name}").args["to"])
+    keys = {
+        text: types.order_key(name, types.cast(name, text, modifier, explicit=True))
+        for text in ORDERS[type_name]
+    }
+    distinct: list[Any] = []
+    for key in sorted(keys.values()):
+        if not distinct or distinct[-1] != key:
+            distinct.append(key)
+    assert {text: distinct.index(key) + 1 for text, key in keys.items()} == ORDERS[type_name]
+
+
 REGEXES: dict[str, Any] = json.loads((HERE / "regexes.json").read_text("utf-8"))
 TEXTS: list[str] = tomllib.loads((HERE / "regexes.toml").read_text("utf-8"))["texts"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from fake_server.database import Column, Database, DatabaseError, OnConflict, Policy, Schema, Table
 from fake_server.database.catalog import OWNER, Caller
-from fake_server.schema import default_schema
+from fake_server.schema import default_schema, loads
 from tests.fake_server.database.project import (
     ADA,
     ADA_ID,
@@ -230,3 +230,13 @@ def test_a_log_that_nobody_reads_is_bounded_and_says_so() -> None:
     assert (len(changes), database.log_rows_lost) == (10, 1)
     assert changes[0].new is not None
     assert changes[0].new["num"] == 2
+
+
+def test_lists_and_json_can_be_unique() -> None:
+    schema = loads("[tables.t]\ncolumns = { tags = 'text[] unique', meta = 'jsonb unique' }")
+    database = Database(schema, random.Random(1), NOW_S)
+    database.execute("""insert into t values ('{a,null}', '{"a": [1]}')""", NOW_S)
+    for column, value in (("tags", "{a,null}"), ("meta", '{"a": [1.0]}')):
+        with pytest.raises(DatabaseError) as raised:
+            database.execute(f"insert into t({column}) values ('{value}')", NOW_S)
+        assert raised.value.code == "23505"

@@ -62,6 +62,20 @@ def casts(dsn: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def orders(dsn: str) -> dict[str, Any]:
+    """For each type: the rank of every value."""
+    given = tomllib.loads((HERE / "orders.toml").read_text("utf-8"))
+    answers = ask(
+        dsn,
+        [
+            "select jsonb_object_agg(v, r) from (select v, dense_rank() over (order by "
+            f"v::{name}) r from unnest(array[{', '.join(map(quoted, values))}]) v) t"
+            for name, values in given.items()
+        ],
+    )
+    return {name: answer["is"] for name, answer in zip(given, answers, strict=True)}
+
+
 def regexes(dsn: str) -> dict[str, Any]:
     """For each pattern: the texts that it matches, then those of `~*`, or the error."""
     given = tomllib.loads((HERE / "regexes.toml").read_text("utf-8"))
@@ -148,7 +162,8 @@ def _run(dsn: str, script: str) -> str:
 
 def main() -> None:
     dsn = sys.argv[1] if len(sys.argv) > 1 else DSN
-    for name, record in (("casts", casts), ("regexes", regexes), ("statements", statements)):
+    recorders = {"casts": casts, "orders": orders, "regexes": regexes, "statements": statements}
+    for name, record in recorders.items():
         answers = record(dsn)
         text = json.dumps(answers, ensure_ascii=False, indent=1)
         (HERE / f"{name}.json").write_text(text + "\n", "utf-8")
