@@ -95,7 +95,8 @@ class Chain:
         """When `due` must be called next; `None` if only new input can bring something."""
         if self._ready:
             return self._now_s
-        times_s = [time_s for slot in self._slots if (time_s := slot.deadline()) is not None]
+        busy = (slot for slot in self._slots if not slot.at_rest)
+        times_s = [time_s for slot in busy if (time_s := slot.deadline()) is not None]
         return min(times_s, default=None)
 
     @property
@@ -131,8 +132,9 @@ class Chain:
 
     def _advance(self, now_s: float) -> None:
         self._now_s = max(self._now_s, now_s)
-        for place in range(len(self._slots)):
-            self._advance_slot(place, self._now_s)
+        for place, slot in enumerate(self._slots):
+            if not slot.at_rest:
+                self._advance_slot(place, self._now_s)
 
     def _advance_slot(self, place: int, until_s: float) -> None:
         for parcel in self._slots[place].advance(until_s):

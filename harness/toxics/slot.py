@@ -65,6 +65,11 @@ class Slot:
         """Bytes waiting and bytes being passed on."""
         return self._inbox_bytes + self._current_bytes
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is here, and time alone brings nothing."""
+        return self._current is None and not self._inbox and self._timer() is None
+
     def lets_by(self, data: bytes) -> bool:
         """Whether `data` would pass at once and whole: nothing is before it, nothing is done."""
         if self._current is not None or self._inbox or self._ended:

@@ -13,9 +13,11 @@ from harness.toxiproxy.api import Answer, Api
 BODY_BYTES_MAX = 1 << 20
 """A longer body is refused with 413 and the connection is closed."""
 IDLE_TIMEOUT_S = 60.0
-"""A connection without a complete request for this long is closed."""
+"""A connection without a complete request for this long is closed, and one that leaves its answer
+unread."""
 HANDLER_TIMEOUT_S = 25.0
 """An answer that takes longer (a name that does not resolve) becomes a 503."""
+TIMEOUT_PAGE = "<html><head><title>Timeout</title></head><body><h1>Timeout</h1></body></html>"
 
 
 class RequestCounter:
@@ -46,6 +48,9 @@ class HttpConnection(asyncio.Protocol):
         self._body = bytearray()
         self._answering: asyncio.Task[None] | None = None
         self._idle: asyncio.TimerHandle | None = None
+        # The client does not read its answers: no more of its requests are taken meanwhile.
+        self._congested = False
+        self._answered = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -64,6 +69,19 @@ class HttpConnection(asyncio.Protocol):
         self._transport = None
         if self._idle:
             self._idle.cancel()
+
+    def pause_writing(self) -> None:
+        self._congested = True
+
+    def resume_writing(self) -> None:
+        self._congested = False
+        if self._answered:
+            self._next_request()
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Answers that the client has not taken yet."""
+        return self._transport.get_write_buffer_size() if self._transport else 0
 
     def abort(self) -> None:
         """Drop the connection now."""
@@ -122,13 +140,17 @@ class HttpConnection(asyncio.Protocol):
                     bytes(self._body),
                 )
         except TimeoutError:
-            answer = Answer(503, "handler timeout\n", "text/plain; charset=utf-8")
+            answer = Answer(503, TIMEOUT_PAGE, "text/html; charset=utf-8", routed=False)
         self._answering = None
         if self._transport:
             self._send(answer, head=method == "HEAD")
-            self._next_request()
+            self._restart_idle_timer()
+            self._answered = True
+            if not self._congested:
+                self._next_request()
 
     def _next_request(self) -> None:
+        self._answered = False
         if self._wire.our_state is h11.MUST_CLOSE:
             self._close()
         else:

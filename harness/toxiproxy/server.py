@@ -30,14 +30,14 @@ class ToxiproxyServer:
         self.proxies = Proxies(seed)
         self._api = Api(self.proxies, metrics)
         self._server: asyncio.AbstractServer | None = None
-        self._connections: dict[HttpConnection, None] = {}
+        self.connections: dict[HttpConnection, None] = {}
 
     async def start(self) -> None:
         """Listen; afterwards `port` is the real one. Raises `BadAddress` if it cannot."""
         counter = RequestCounter()
         address = await resolve(str(Address(self.host, self.port)))
         self._server, bound = await listen(
-            lambda: HttpConnection(self._api, counter, self._connections), address
+            lambda: HttpConnection(self._api, counter, self.connections), address
         )
         self.port = int(split(bound)[1])
 
@@ -52,6 +52,6 @@ class ToxiproxyServer:
         """Stop the API and every proxy; nothing is waited for."""
         if self._server:
             self._server.close()
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection.abort()
         self.proxies.stop()

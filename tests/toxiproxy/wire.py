@@ -87,7 +87,7 @@ async def running(seed: int = 1, metrics: Metrics | None = None) -> AsyncIterato
 
 
 @asynccontextmanager
-async def upstream(handler: Handler) -> AsyncIterator[int]:
+async def upstream(handler: Handler, port: int = 0) -> AsyncIterator[int]:
     """A server behind the proxy, and its port."""
     tasks: dict[asyncio.Task[None], None] = {}
 
@@ -102,7 +102,7 @@ async def upstream(handler: Handler) -> AsyncIterator[int]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
