@@ -282,7 +282,8 @@ def _users(node: _Node) -> tuple[User, ...]:
         earlier = users[:index]
         if any(user.id == other.id for other in earlier):
             raise node.error(f"two users have the id {user.id}", "users", index, "id")
-        if user.email is not None and any(user.email == other.email for other in earlier):
+        # Emails are compared without case, as whoever signs in may write them.
+        if user.email and any(user.email.lower() == (each.email or "").lower() for each in earlier):
             raise node.error(f"two users have the email {user.email}", "users", index, "email")
     return users
 

@@ -19,6 +19,7 @@ _SEEDED_S = 1_704_067_200.0
 """When the users of the schema file signed up: before the server was, on 2024-01-01."""
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = re.compile(rf"[a-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(\.{_LABEL})*", re.IGNORECASE)
+_EMAIL_CHARS_MAX = 254
 _PASSWORD_BYTES_MAX = 72
 
 
@@ -189,7 +190,7 @@ def valid_email(email: str) -> str:
     """The email in lower case. Raises `Refused` for what is none."""
     if not email:
         raise invalid("An email address is required")
-    if not _EMAIL.fullmatch(email) or len(email) > 254:
+    if len(email) > _EMAIL_CHARS_MAX or not _EMAIL.fullmatch(email):
         raise invalid("Unable to validate email address: invalid format")
     return email.lower()
 

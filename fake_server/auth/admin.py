@@ -16,6 +16,7 @@ from fake_server.auth.user import merge
 from fake_server.http import Request, Response
 
 _PER_PAGE = 50
+_DURATION_CHARS_MAX = 60
 _UNIT_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _LINKS = {
@@ -115,8 +116,10 @@ def invite(office: Office, request: Request, now_s: float) -> Response:
     office.check_admin(request, now_s)
     body = Body(request, "InviteParams")
     email = valid_email(body.text("email"))
+    is_new = office.accounts.of(email) is None
     account = _invited(office, email, body, now_s)
-    office.post.send(account, "confirmation", request, now_s, {email: "invite"})
+    with office.taking_back(account, is_new):
+        office.post.send(account, "confirmation", request, now_s, {email: "invite"})
     account.invited_s = now_s
     return answer(200, account.shown())
 
@@ -226,7 +229,7 @@ def _ban_s(body: Body) -> float | None:
         return None
     if text in ("none", "0"):
         return 0.0
-    parts = _DURATION.findall(text)
+    parts = _DURATION.findall(text) if len(text) <= _DURATION_CHARS_MAX else []
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise invalid(f'invalid format for ban duration: time: invalid duration "{text[:60]}"')
     return min(sum(float(number) * _UNIT_S[unit] for number, unit in parts), 1e10)

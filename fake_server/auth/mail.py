@@ -123,7 +123,7 @@ class Post:
 
 def token_hash(email: str, code: str) -> str:
     """What stands for a code in a link."""
-    return sha224((email + code).encode()).hexdigest()
+    return sha224((email + code).encode(errors="surrogatepass")).hexdigest()
 
 
 def issuer(request: Request) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -84,6 +85,16 @@ class Office:
     def granted(self, granted: tuple[Session, str], request: Request, now_s: float) -> Response:
         """The answer with the tokens of a session."""
         return answer(200, self.sessions.shown(*granted, issuer(request), now_s))
+
+    @contextmanager
+    def taking_back(self, account: Account, is_new: bool) -> Iterator[None]:
+        """Whoever was made a user for a request that is refused is none."""
+        try:
+            yield
+        except Refused:
+            if is_new:
+                self.accounts.remove(account)
+            raise
 
     def begin_flow(
         self, account: Account, method: str, challenge: tuple[str, bool] | None, now_s: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from fake_server.auth.accounts import Account, valid_email
 from fake_server.auth.body import Body
@@ -24,6 +24,8 @@ _PLACES = {
 }
 """What a code of each type may be good for."""
 _HALF = "Confirmation link accepted. Please proceed to confirm link sent to the other email"
+_IN_URLS = "%/:=&?~#+!$,;'@()*[]"
+"""What stands in a URL as it is."""
 _OAUTH_ERRORS = {400: "invalid_request", 401: "unauthorized_client", 403: "access_denied"}
 
 
@@ -58,6 +60,7 @@ def magic_link(office: Office, request: Request, now_s: float) -> Response:
 def _magic_link(office: Office, email: str, body: Body, request: Request, now_s: float) -> Response:
     challenge = challenge_of(body)
     account = office.accounts.of(email)
+    is_new = account is None
     if account is None:
         if not office.settings.sign_up:
             message = "Signups not allowed for this instance"
@@ -66,12 +69,12 @@ def _magic_link(office: Office, email: str, body: Body, request: Request, now_s:
         office.accounts.add(account)
         if not office.settings.email_confirm:
             account.confirm(now_s)
-    if account.confirmed_s is None:
-        pkce = office.begin_flow(account, "email/signup", challenge, now_s)
-        office.post.send(account, "confirmation", request, now_s, {email: "signup"}, pkce=pkce)
-    else:
-        pkce = office.begin_flow(account, "magiclink", challenge, now_s)
-        office.post.send(account, "recovery", request, now_s, {email: "magiclink"}, pkce=pkce)
+    confirmed = account.confirmed_s is not None
+    method, kind = ("magiclink", "recovery") if confirmed else ("email/signup", "confirmation")
+    types = {email: "magiclink" if confirmed else "signup"}
+    pkce = office.begin_flow(account, method, challenge, now_s)
+    with office.taking_back(account, is_new):
+        office.post.send(account, kind, request, now_s, types, pkce=pkce)
     return answer(200, {})
 
 
@@ -272,6 +275,7 @@ def _accept(office: Office, account: Account, place: str, now_s: float) -> bool:
         if both:
             account.half_changed = True
             return False
+        office.accounts.check_free(account.new_email)
         office.accounts.move(account, account.new_email, True, now_s)
         account.new_email, account.half_changed, account.anonymous = "", False, False
     if account.identity is not None:
@@ -294,4 +298,4 @@ def _led(
     added = urlencode({**(fragment if in_query else {}), **(query or {})})
     joined = "&".join(part for part in (parts.query, added) if part)
     location = urlunsplit(parts._replace(query=joined, fragment=urlencode(fragment)))
-    return Response(HTTPStatus.SEE_OTHER, {"location": location})
+    return Response(HTTPStatus.SEE_OTHER, {"location": quote(location, safe=_IN_URLS)})

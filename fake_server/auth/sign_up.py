@@ -24,6 +24,7 @@ def sign_up(office: Office, request: Request, now_s: float) -> Response:
     account = office.accounts.of(email)
     if account is not None and account.confirmed_s is not None:
         return _known(office, email, body, now_s)
+    is_new = account is None
     if account is None:
         account = new_account(office, email, body.text("password"), body.object("data"), now_s)
         office.accounts.add(account)
@@ -31,7 +32,8 @@ def sign_up(office: Office, request: Request, now_s: float) -> Response:
         account.confirm(now_s)
         return office.sign_in(account, "password", request, now_s)
     pkce = office.begin_flow(account, "email/signup", challenge, now_s)
-    office.post.send(account, "confirmation", request, now_s, {email: "signup"}, pkce=pkce)
+    with office.taking_back(account, is_new):
+        office.post.send(account, "confirmation", request, now_s, {email: "signup"}, pkce=pkce)
     return answer(200, account.shown())
 
 

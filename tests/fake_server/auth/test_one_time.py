@@ -74,6 +74,35 @@ async def test_a_link_leads_nowhere_that_the_project_does_not_allow() -> None:
 
 
 @simulated
+async def test_a_link_leads_to_any_address_that_a_url_can_be() -> None:
+    async with project() as s:
+        await post(s, "otp?redirect_to=http://127.0.0.1/%C3%A9%00%0D%0Ax", MAIL)
+        where, _, told = await follow(s, last_mail(s)["link"])
+        assert where.startswith("http://127.0.0.1/%C3%A9")
+        assert told["access_token"]
+
+
+@simulated
+async def test_a_code_of_any_characters_is_no_code() -> None:
+    async with project() as s:
+        reply = await post(s, "verify", {**MAIL, "type": "email", "token": "\ud800"})
+        assert reply.json["error_code"] in ("otp_expired", "bad_json")
+
+
+@simulated
+async def test_an_email_that_was_taken_meanwhile_is_not_taken_over() -> None:
+    async with project(secure_email_change=False) as s:
+        session = (await post(s, "token?grant_type=password", ADA)).json
+        asked = {"email": BOB["email"]}
+        await call(s, "PUT", "user", asked, token=session["access_token"])
+        mail = last_mail(s)
+        await post(s, "signup", BOB)
+        proof = {"type": "email_change", "email": mail["to"], "token": mail["code"]}
+        assert code(await post(s, "verify", proof)) == (422, "email_exists")
+        assert (await post(s, "token?grant_type=password", BOB)).status == 200
+
+
+@simulated
 async def test_a_stranger_becomes_a_user_unless_the_request_says_no() -> None:
     async with project() as s:
         stranger = {"email": BOB["email"]}

@@ -10,7 +10,7 @@ import pytest
 from fake_server.auth.errors import Refused
 from fake_server.auth.rates import Rates
 from fake_server.http import Request
-from tests.fake_server.auth.asking import ADA, code, post, project
+from tests.fake_server.auth.asking import ADA, admin, code, post, project
 from tests.fake_server.stage import simulated
 
 
@@ -58,6 +58,8 @@ async def test_mails_are_limited_for_all_together() -> None:
         assert (await post(s, "otp", {"email": ADA["email"]})).status == 200
         reply = await post(s, "otp", {"email": "someone@else.example"})
         assert code(reply) == (429, "over_email_send_rate_limit")
+        users = (await admin(s, "GET", "admin/users")).json["users"]
+        assert "someone@else.example" not in [user["email"] for user in users]
 
 
 @pytest.mark.parametrize(
