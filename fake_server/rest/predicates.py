@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from fake_server.database import DatabaseError, Row, Table, types
 from fake_server.database.expressions import (
@@ -20,6 +20,7 @@ from fake_server.rest.model import Condition, Logic, Tree
 from fake_server.rest.search import read_search
 from fake_server.rest.values import getter
 
+T = TypeVar("T")
 Test = Callable[[Row], bool | None]
 """Whether a row fits; None is SQL's unknown."""
 
@@ -53,21 +54,25 @@ def tree_test(table: Table, tree: Tree, special: Callable[[Condition], Test | No
     """
     if isinstance(tree, Logic):
         parts = [tree_test(table, part, special) for part in tree.parts]
-        return _negated(_any(parts) if tree.any_of else all_of(parts), tree.negated)
+        return _negated(any_of(parts) if tree.any_of else all_of(parts), tree.negated)
     return _negated(special(tree) or _condition(table, tree), tree.negated)
 
 
-def all_of(tests: list[Test]) -> Test:
-    def test(row: Row) -> bool | None:
-        found = [each(row) for each in tests]
+def all_of(tests: list[Callable[[T], bool | None]]) -> Callable[[T], bool | None]:
+    """`AND`, with SQL's unknown."""
+
+    def test(operand: T) -> bool | None:
+        found = [each(operand) for each in tests]
         return False if False in found else None if None in found else True
 
     return test
 
 
-def _any(tests: list[Test]) -> Test:
-    def test(row: Row) -> bool | None:
-        found = [each(row) for each in tests]
+def any_of(tests: list[Callable[[T], bool | None]]) -> Callable[[T], bool | None]:
+    """`OR`, with SQL's unknown."""
+
+    def test(operand: T) -> bool | None:
+        found = [each(operand) for each in tests]
         return True if True in found else None if None in found else False
 
     return test
@@ -101,7 +106,7 @@ def _value_test(kind: str, condition: Condition) -> ValueTest:
         return _is(kind, condition.value)
     if operator == "in":
         options = [_ordered(kind, "eq", value) for value in condition.values]
-        return _one_of(options)
+        return any_of(options)
     if operator == "isdistinct":
         return _distinct(kind, condition.value)
     if operator in _ORDERS:
@@ -120,23 +125,7 @@ def _quantified(kind: str, condition: Condition) -> ValueTest:
     array = types.cast("_text", condition.value)
     single = replace(condition, quantifier=None)
     tests = [_value_test(kind, replace(single, value=str(item))) for item in array]
-    return _one_of(tests) if condition.quantifier == "any" else _each_of(tests)
-
-
-def _one_of(tests: list[ValueTest]) -> ValueTest:
-    def test(value: Typed) -> bool | None:
-        found = [each(value) for each in tests]
-        return True if True in found else None if None in found else False
-
-    return test
-
-
-def _each_of(tests: list[ValueTest]) -> ValueTest:
-    def test(value: Typed) -> bool | None:
-        found = [each(value) for each in tests]
-        return False if False in found else None if None in found else True
-
-    return test
+    return any_of(tests) if condition.quantifier == "any" else all_of(tests)
 
 
 def _literal(kind: str, text: str) -> Typed:
