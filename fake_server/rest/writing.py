@@ -14,8 +14,10 @@ from fake_server.database import (
     Predicate,
     Row,
     Table,
+    rights,
     types,
 )
+from fake_server.database.catalog import Command
 from fake_server.database.errors import undefined_column
 from fake_server.rest.body import Rows
 from fake_server.rest.errors import Refused, unknown_column
@@ -51,6 +53,7 @@ class Writing:
         keys = self._conflict_keys() if resolution is not None else ()
         merged: list[Row] = []
         on_conflict = None
+        self._require("select", returning)
         if keys and resolution == "ignore-duplicates":
             on_conflict = OnConflict(keys)
         elif keys:
@@ -73,6 +76,7 @@ class Writing:
             message = "Payload values do not match URL in primary key column(s)"
             raise Refused(400, "PGRST115", message)
         self._check_columns([row])
+        self._require("select", returning)
         merged: list[Row] = []
         on_conflict = self._merging(self.table.primary_key, [row], merged)
         stored = self.database.insert(
@@ -83,6 +87,7 @@ class Writing:
     def update(self, rows: Rows) -> Written:
         """Change the rows that the filters choose; nothing to set changes nothing."""
         self._require_filter("UPDATE")
+        self._require("select")
         where = self._where()
         changes = self._columns(rows[0]) if rows else {}
         self._check_columns([changes])
@@ -93,6 +98,7 @@ class Writing:
     def delete(self) -> Written:
         """Delete the rows that the filters choose."""
         self._require_filter("DELETE")
+        self._require("select")
         where = self._where()
         return Written(self.database.delete(self.table, where, self.caller, self.now_s))
 
@@ -120,6 +126,8 @@ class Writing:
 
     def _merging(self, keys: tuple[str, ...], rows: Rows, merged: list[Row]) -> OnConflict:
         """`DO UPDATE SET` every column that is written; `merged` keeps what was updated."""
+        self._require("select")
+        self._require("update")
         names = dict.fromkeys(name for row in rows for name in row)
 
         def changes(_: Row, new: Row) -> Row:
@@ -138,6 +146,11 @@ class Writing:
             message = "Filters must include all and only primary key columns with 'eq' operators"
             raise Refused(405, "PGRST105", message)
         return found
+
+    def _require(self, command: Command, needed: bool = True) -> None:
+        """Raises `DatabaseError` 42501 without the grant: filters, conflicts and answers read."""
+        if needed:
+            rights.require(self.table, command, self.caller)
 
     def _require_filter(self, command: str) -> None:
         if not self.query.part().trees:

@@ -203,6 +203,27 @@ def test_row_policies_hold_for_writes() -> None:
     assert (answer.status, answer.headers["content-range"]) == (204, "*/0")
 
 
+def test_who_may_only_insert_reads_nothing() -> None:
+    inbox = """
+        [tables.inbox]
+        columns = { id = "integer primary key" }
+        rows = [{ id = 1 }]
+        grants = { anon = ["insert", "delete"] }
+        """
+    library = Library(inbox)
+    assert library.ask("POST", "inbox", {"id": 2}, role="anon").status == 201
+    merge = {"prefer": "resolution=merge-duplicates"}
+    refused: tuple[tuple[str, str, Any, dict[str, str]], ...] = (
+        ("POST", "inbox", {"id": 3}, FULL),
+        ("POST", "inbox", {"id": 3}, merge),
+        ("PUT", "inbox?id=eq.3", {"id": 3}, {}),
+        ("DELETE", "inbox?id=eq.1", None, {}),
+    )
+    for method, target, body, headers in refused:
+        status, error = library.refusal(method, target, body, role="anon", **headers)
+        assert (status, error["message"]) == (401, "permission denied for table inbox")
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "code", "message"),
     [
