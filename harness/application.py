@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from harness.nemesis import Victims
+from harness.clients.contract import OwnProcess
+from harness.nemesis import CannotExpress, Victims
 from harness.nemesis.levers import ApiCall, Mishap
 from harness.process import Process
 
@@ -47,6 +49,51 @@ class Application:
         for process in self._hit(victims):
             value = {"token_id": f"{process.name}-{number}", "lifetime_s": lifetime_s}
             process.begin("set_token", value)
+
+    @asynccontextmanager
+    async def suspended(self, victims: Victims) -> AsyncIterator[None]:
+        """SIGSTOP, and SIGCONT."""
+        hit = [self._own(process) for process in self._hit(victims)]
+        try:
+            for own in hit:
+                own.suspend()
+            yield
+        finally:
+            for own in hit:
+                own.resume()
+
+    @asynccontextmanager
+    async def killed(self, victims: Victims) -> AsyncIterator[None]:
+        """SIGKILL, and what a supervisor does about it."""
+        hit = {process: self._own(process) for process in self._hit(victims)}
+        await asyncio.gather(*(own.kill() for own in hit.values()))
+        yield
+        await asyncio.gather(*(process.reopen() for process in hit))
+
+    async def block(self, victims: Victims, seconds: float) -> None:
+        """Whatever else the loop would do waits."""
+        await self._meddle(victims, "block", seconds)
+
+    @asynccontextmanager
+    async def slow_callbacks(self, victims: Victims, seconds: float) -> AsyncIterator[None]:
+        """In the client's own process: in ours it would hold up the server as well."""
+        await self._meddle(victims, "slow_callbacks", seconds)
+        try:
+            yield
+        finally:
+            await self._meddle(victims, "slow_callbacks", 0.0)
+
+    async def _meddle(self, victims: Victims, f: str, seconds: float) -> None:
+        hit = [self._own(process) for process in self._hit(victims)]
+        await asyncio.gather(*(own.meddle(f, {"seconds": seconds}) for own in hit))
+
+    @staticmethod
+    def _own(process: Process) -> OwnProcess:
+        if isinstance(process.client, OwnProcess):
+            return process.client
+        raise CannotExpress(
+            f"{process.name} shares our process; run it as a program, as manager_process does"
+        )
 
     def _make(self, process: Process, call: ApiCall) -> None:
         number = next(self._numbers)

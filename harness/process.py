@@ -52,7 +52,7 @@ class Process:
 
     def __init__(self, name: str, client: Client, env: Env, recorder: Recorder) -> None:
         self.name = name
-        self._client = client
+        self.client = client
         self._env = env
         self._recorder = recorder
         self._outstanding: dict[asyncio.Task[None], None] = {}
@@ -64,6 +64,12 @@ class Process:
         op = self._recorder.invoke(self.name, "open", {})
         await self._complete(op, self._open)
 
+    async def reopen(self) -> None:
+        """What the application does when the client's process has ended: all of it again."""
+        await self.open()
+        for topic in self._recorder.wanted_by(self.name):
+            self.begin("subscribe", {"topic": topic})
+
     async def call(self, f: str, value: Mapping[str, Any]) -> None:
         """Make one call; what the application wants changes as the call begins."""
         if f in ("subscribe", "leave"):
@@ -71,7 +77,7 @@ class Process:
         if f == "set_token":
             value = {**value, "token": self._token(**value)}
         op = replace(self._recorder.invoke(self.name, f, value), value=value)
-        await self._complete(op, lambda: self._client.invoke(op))
+        await self._complete(op, lambda: self.client.invoke(op))
 
     def send(self, topic: str, number: int) -> None:
         """Broadcast without waiting for the answer."""
@@ -106,10 +112,10 @@ class Process:
 
     async def _close(self) -> None:
         with suppress(Exception, SystemExit):
-            await self._client.close()
+            await self.client.close()
 
     async def _open(self) -> Op:
-        await self._client.open(self._env.url(self.name), self.name)
+        await self.client.open(self._env.url(self.name), self.name)
         return Op(process=self.name, type="ok", f="open")
 
     async def _complete(self, op: Op, call: Callable[[], Awaitable[Op]]) -> None:

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -359,3 +364,46 @@ class CancelKills(Manager):
         except asyncio.CancelledError:
             await self.close()
             raise
+
+
+class BadWatchdog(Manager):
+    """Takes its own standstill for a dead server, and closes for good."""
+
+    async def open(self, url: str, name: str) -> None:
+        await super().open(url, name)
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began_s = loop.time()
+            await asyncio.sleep(0.5)
+            if loop.time() - began_s > 3:
+                await self.close()
+
+
+class BelievesItsDisk(Manager):
+    """Writes down what it has joined, and believes it after a restart."""
+
+    async def _subscribe(self, op: Op) -> Op:
+        state = Path(tempfile.gettempdir()) / f"squall-planted-{os.getppid()}-{self._name}"
+        if state.exists():
+            state.unlink()
+            return replace(op, type="ok")
+        done = await super()._subscribe(op)
+        state.touch()
+        return done
+
+
+class DropsWhenBehind(Manager):
+    """Skips messages while the application's callback is slow."""
+
+    _until_s = 0.0
+
+    def _received(self, topic: str, event: str, payload: Any) -> None:
+        began_s = time.monotonic()
+        if began_s < self._until_s:
+            return
+        super()._received(topic, event, payload)
+        if time.monotonic() - began_s > 0.2:
+            self._until_s = time.monotonic() + 0.6

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from harness.history import Op
 
@@ -40,6 +40,23 @@ class Client(Protocol):
 
     async def close(self) -> None:
         """Stop for good."""
+
+
+@runtime_checkable
+class OwnProcess(Protocol):
+    """What a client can do besides that is a process of its own."""
+
+    def suspend(self) -> None:
+        """Stand still, with its sockets open."""
+
+    def resume(self) -> None:
+        """Go on."""
+
+    async def kill(self) -> None:
+        """End at once, without a word to anybody."""
+
+    async def meddle(self, f: str, value: Mapping[str, Any]) -> None:
+        """`block`: seconds; `slow_callbacks`: seconds. Raises `CannotExpress`."""
 
 
 Maker = Callable[[Random], Client]

@@ -27,6 +27,8 @@ class Known:
 CLIENTS: Mapping[str, Known] = {
     "manager": Known("harness.clients.manager:Manager", "squall"),
     "realtime_py": Known("harness.clients.realtime_py:RealtimePy", "realtime", "clients"),
+    "manager_process": Known("harness.clients.program:manager", "squall"),
+    "realtime_py_process": Known("harness.clients.program:realtime_py", "realtime", "clients"),
 }
 
 

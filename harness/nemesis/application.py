@@ -23,7 +23,8 @@ class CallbackRaised(Exception):
     """The application's own code failed inside a callback."""
 
 
-def _application(strike: Strike) -> Application:
+def application(strike: Strike) -> Application:
+    """Who holds the clients. Raises `CannotExpress` where nobody does."""
     if strike.levers.application is None:
         raise CannotExpress("nobody holds clients here")
     return strike.levers.application
@@ -60,7 +61,7 @@ async def _in_callbacks(strike: Strike, mishap: Mishap) -> None:
             mishap(call)
 
     strike.count = lambda: struck
-    await strike.hold(_application(strike).callbacks(strike.victims, strike["event"], counted))
+    await strike.hold(application(strike).callbacks(strike.victims, strike["event"], counted))
 
 
 # Calls.
@@ -92,7 +93,7 @@ the workload."""
 
 
 async def _call_race(strike: Strike) -> None:
-    _application(strike).race(strike.victims, RACES[strike["race"]])
+    application(strike).race(strike.victims, RACES[strike["race"]])
     strike.count = lambda: 1
 
 
@@ -107,7 +108,7 @@ async def _cancelled_call(strike: Strike) -> None:
             ApiCall("leave", ASIDE, after_s),
         ),
     }
-    _application(strike).race(strike.victims, calls[strike["call"]])
+    application(strike).race(strike.victims, calls[strike["call"]])
     strike.count = lambda: 1
 
 
@@ -115,10 +116,10 @@ async def _cancelled_call(strike: Strike) -> None:
 
 
 async def _token_expires(strike: Strike) -> None:
-    application, victims = _application(strike), strike.victims
-    application.set_token(victims, strike["lifetime_s"])
+    holder, victims = application(strike), strike.victims
+    holder.set_token(victims, strike["lifetime_s"])
     strike.count = lambda: 1
-    strike.healing.callback(application.set_token, victims, LASTING_S)
+    strike.healing.callback(holder.set_token, victims, LASTING_S)
 
 
 async def _token_rotates(strike: Strike) -> None:
@@ -127,12 +128,12 @@ async def _token_rotates(strike: Strike) -> None:
     async def rotate() -> None:
         nonlocal rotated
         while True:
-            _application(strike).set_token(strike.victims, LASTING_S)
+            application(strike).set_token(strike.victims, LASTING_S)
             rotated += 1
             await asyncio.sleep(strike["every_s"])
 
     strike.count = lambda: rotated
-    _application(strike)
+    application(strike)
     await strike.hold(_running(rotate()))
 
 
@@ -147,7 +148,7 @@ async def _token_provider_slow(strike: Strike) -> None:
 
 async def _renewals(strike: Strike, delay_s: float | None) -> None:
     """Tokens that live shortly, and a provider that is asked for the next at half of their life."""
-    application, victims, lifetime_s = _application(strike), strike.victims, strike["lifetime_s"]
+    holder, victims, lifetime_s = application(strike), strike.victims, strike["lifetime_s"]
     asked = 0
 
     async def renew() -> None:
@@ -157,11 +158,11 @@ async def _renewals(strike: Strike, delay_s: float | None) -> None:
             asked += 1
             if delay_s is not None:
                 await asyncio.sleep(delay_s)
-                application.set_token(victims, lifetime_s)
+                holder.set_token(victims, lifetime_s)
 
     strike.count = lambda: asked
-    application.set_token(victims, lifetime_s)
-    strike.healing.callback(application.set_token, victims, LASTING_S)
+    holder.set_token(victims, lifetime_s)
+    strike.healing.callback(holder.set_token, victims, LASTING_S)
     await strike.hold(_running(renew()))
 
 

@@ -28,6 +28,8 @@ class Strike:
     healing: AsyncExitStack
     """What is entered here is left again when the fault is healed, the last first, however the run
     ends. A fault that does not last is healed as soon as it has struck."""
+    for_s: float | None = None
+    """How long it will last, for what cannot be ended but only timed."""
     count: Callable[[], int] = lambda: 0
     """How many frames, requests or connections it has struck so far, where that can be told."""
 

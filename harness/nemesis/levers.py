@@ -136,6 +136,19 @@ class Application(Protocol):
     def set_token(self, victims: Victims, lifetime_s: float) -> None:
         """Give each client a new access token that lives so long."""
 
+    def suspended(self, victims: Victims) -> Held:
+        """The clients' processes stand still, with their sockets open."""
+
+    def killed(self, victims: Victims) -> Held:
+        """The clients' processes are killed; then the application starts them again, and
+        subscribes to what it wants."""
+
+    async def block(self, victims: Victims, seconds: float) -> None:
+        """The clients' event loops stand still for so long, from about now on."""
+
+    def slow_callbacks(self, victims: Victims, seconds: float) -> Held:
+        """Each callback of a message holds its client up for so long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Levers:

@@ -71,7 +71,7 @@ class Nemesis:
         """Make the fault happen. Raises `CannotExpress`, and whatever a lever raises."""
         kind = kind_of(fault.name)
         hit = victims(fault, self._clients, self._seed)
-        strike = Strike(self._levers, hit, values_of(fault), AsyncExitStack())
+        strike = Strike(self._levers, hit, values_of(fault), AsyncExitStack(), fault.for_s)
         spoils = {"spoils": list(kind.spoils)} if kind.spoils else {}
         told = _value(fault, felt_by=list(kind.felt_by), **spoils)
         op = self._record.invoke("nemesis", "start", told)

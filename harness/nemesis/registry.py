@@ -11,6 +11,7 @@ from harness.nemesis.fault import BadFault, Fault
 from harness.nemesis.kind import CATEGORIES, FaultKind
 from harness.nemesis.network import NETWORK
 from harness.nemesis.parameters import checked
+from harness.nemesis.process import PROCESS
 from harness.nemesis.server import SERVER
 from harness.nemesis.victims import victims
 
@@ -18,7 +19,8 @@ FAULTS: Mapping[str, FaultKind] = MappingProxyType(
     {
         kind.name: kind
         for kind in sorted(
-            (*NETWORK, *SERVER, *APPLICATION), key=lambda one: CATEGORIES.index(one.category)
+            (*NETWORK, *SERVER, *PROCESS, *APPLICATION),
+            key=lambda one: CATEGORIES.index(one.category),
         )
     }
 )

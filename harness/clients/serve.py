@@ -1,0 +1,129 @@
+"""`python -m harness.clients.serve NAME`: any Python client as a program that speaks JSON lines.
+
+The other end is `harness.clients.program`. Besides the calls of the contract it knows two that
+strike the process itself: `block` stops the loop for `seconds`, and `slow_callbacks` makes each
+callback of a message take `seconds` (0 ends that).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from random import Random
+from typing import Any
+
+from harness.clients.contract import Client, Maker
+from harness.clients.registry import UnknownClient, load_client
+from harness.history import Op
+
+LINE_BYTES_MAX = 1 << 20
+
+
+class Server:
+    """One client behind two pipes."""
+
+    def __init__(self, maker: Maker, say: Callable[[Mapping[str, Any]], None]) -> None:
+        self._maker = maker
+        self._say = say
+        self._client: Client | None = None
+        self._slow_s = 0.0
+        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._acts: Mapping[str, Callable[[Op], Awaitable[Op]]] = {
+            "open": self._open,
+            "close": self._close,
+            "block": self._block,
+            "slow_callbacks": self._slow_callbacks,
+        }
+        self.ended = asyncio.Event()
+
+    def take(self, line: str) -> None:
+        """Begin a call; they run side by side, as those of an application do."""
+        op = Op(**json.loads(line))
+        task = asyncio.create_task(self._answer(op))
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
+
+    async def _answer(self, op: Op) -> None:
+        try:
+            done = await self._acts.get(op.f, self._invoke)(op)
+        except Exception as error:
+            self._tell(op, "info", f"{type(error).__name__}: {error}")
+        else:
+            self._tell(op, done.type, done.error)
+        if op.f == "close":
+            self.ended.set()
+
+    def _tell(self, op: Op, type: str, error: str | None) -> None:
+        self._say({"id": op.id, "process": op.process, "type": type, "f": op.f, "error": error})
+
+    async def _open(self, op: Op) -> Op:
+        self._client = self._maker(Random(op.value["seed"]))
+        self._client.on_event(self._event)
+        await self._client.open(op.value["url"], op.value["name"])
+        return _ok(op)
+
+    async def _invoke(self, op: Op) -> Op:
+        assert self._client is not None, "the first call must be open"
+        return await self._client.invoke(op)
+
+    async def _close(self, op: Op) -> Op:
+        if self._client:
+            await self._client.close()
+        return _ok(op)
+
+    async def _block(self, op: Op) -> Op:
+        # Answered before it strikes: whoever asked must not wait for it.
+        asyncio.get_running_loop().call_later(0.01, time.sleep, op.value["seconds"])
+        return _ok(op)
+
+    async def _slow_callbacks(self, op: Op) -> Op:
+        self._slow_s = op.value["seconds"]
+        return _ok(op)
+
+    def _event(self, op: Op) -> None:
+        self._say({key: value for key, value in asdict(op).items() if key != "time_s"})
+        if self._slow_s and op.f == "received":
+            time.sleep(self._slow_s)
+
+
+def _ok(op: Op) -> Op:
+    return Op(process=op.process, type="ok", f=op.f, id=op.id)
+
+
+async def serve(maker: Maker) -> None:
+    """Serve calls from standard input until `close`, or until it ends."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=LINE_BYTES_MAX)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+
+    def say(fields: Mapping[str, Any]) -> None:
+        sys.stdout.write(json.dumps(fields) + "\n")
+        sys.stdout.flush()
+
+    server = Server(maker, say)
+    ended = asyncio.create_task(server.ended.wait())
+    while not ended.done():
+        line = asyncio.create_task(reader.readline())
+        await asyncio.wait([line, ended], return_when=asyncio.FIRST_COMPLETED)
+        if not line.done() or not line.result():
+            break
+        server.take(line.result().decode())
+
+
+def main(arguments: list[str]) -> None:
+    """The command."""
+    if len(arguments) != 1:
+        sys.exit("usage: python -m harness.clients.serve NAME")
+    try:
+        maker = load_client(arguments[0])
+    except UnknownClient as error:
+        sys.exit(str(error))
+    asyncio.run(serve(maker))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

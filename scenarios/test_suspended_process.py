@@ -1,0 +1,16 @@
+"""A laptop sleeps: the client stands still, and a NAT forgets its connection meanwhile."""
+
+from harness.nemesis import Fault
+from harness.pytest_plugin import Runner
+from harness.scenario import Scenario
+
+
+def test_a_client_that_slept_hears_again(run: Runner) -> None:
+    """Only a client in a process of its own can be put to sleep: `--client manager_process`."""
+    run(
+        Scenario(
+            faults=[Fault("suspend", after_s=2, for_s=10), Fault("dead_flow", after_s=5)],
+            recovery_within_s=40,
+            worlds=("wire",),
+        )
+    )

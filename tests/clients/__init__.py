@@ -1,0 +1,1 @@
+"""Tests of the clients under test and their adapters."""
