@@ -21,8 +21,9 @@ from tests.stories.transcript import Transcript
 
 STARTS_AT_ONCE = 2
 """Cases that may be getting ready at the same time: that is what costs."""
+AGAIN_MAX = 2
 AGAIN_AT_ONCE = 12
-"""Cases that stood still are played once more, so few at a time."""
+"""Cases that stood still are played so often once more, so few at a time."""
 WATCH_S = 0.1
 STALL_S = 0.25
 """A loop that was this late has measured itself."""
@@ -86,8 +87,12 @@ class PlayAll:
         watching = asyncio.ensure_future(self._watch())
         try:
             results = await self._round(cases, self._jobs)
-            again = [case for case in cases if results[case.script.name].verdict is Verdict.UNKNOWN]
-            if again:
+            for _ in range(AGAIN_MAX):
+                again = [
+                    case for case in cases if results[case.script.name].verdict is Verdict.UNKNOWN
+                ]
+                if not again:
+                    break
                 self._tell(f"{len(again)} once more, {AGAIN_AT_ONCE} at a time")
                 results |= await self._round(again, min(AGAIN_AT_ONCE, self._jobs))
         finally:

@@ -15,7 +15,7 @@ from tests.stories.publisher import Publisher, Rest
 from tests.stories.scene import BOOT_S, Scene, joined, setting
 from tests.stories.script import NO_HANDLER, Script, Step
 from tests.stories.summary import judged, summarised
-from tests.stories.timing import at_s, broadcast_phase_s, row_phase_s
+from tests.stories.timing import at_s, broadcast_phase_s, row_phase_s, upgrade_s
 from tests.stories.transcript import Line, Transcript
 
 PROBE_BEFORE_END_S = 4.3
@@ -68,7 +68,7 @@ class Player:
 
     async def _prepare(self, stack: AsyncExitStack) -> None:
         self._scene = await stack.enter_async_context(
-            setting(self._toxiproxy, self._script.name, self._tell)
+            setting(self._toxiproxy, self._script.name, upgrade_s(self._recorded), self._tell)
         )
         client, scene = self._script.client, self._scene
         self._child = await self._start_child(stack, client, scene.url, self._hear)

@@ -22,10 +22,12 @@ _STORM_LINES_MAX = 20_000
 class Relay:
     """Listens on loopback before one server.
 
-    A server that refuses is turned into accept-then-close, as the relay of the recordings did.
+    A server that refuses is turned into accept-then-close, as the relay of the recordings did. An
+    upgrade is answered `upgrade_s` after it was asked for, if the server is faster.
     """
 
-    def __init__(self, tell: Tell, upstream_port: int) -> None:
+    def __init__(self, tell: Tell, upstream_port: int, upgrade_s: float = 0.0) -> None:
+        self.upgrade_s = upgrade_s
         self.port = 0
         self.counts: Counter[str] = Counter()
         """TCP connections, requests, answers by their status, changes."""
@@ -113,6 +115,12 @@ class _Connection:
         self._relay = relay
         self._up, self._down = Stream(), Stream()
         self._is_websocket = False
+        self._answer_at_s = 0.0
+
+    @property
+    def _early_s(self) -> float:
+        """For how long an answer to the upgrade has to wait."""
+        return self._answer_at_s - asyncio.get_running_loop().time()
 
     async def pump(
         self,
@@ -126,6 +134,8 @@ class _Connection:
         try:
             while data := await reader.read(_CHUNK_BYTES):
                 look(data)
+                if side == "server" and self._early_s > 0:
+                    await asyncio.sleep(self._early_s)
                 writer.write(data)
                 await writer.drain()
         except ConnectionError:
@@ -142,6 +152,7 @@ class _Connection:
         line = self._up.head(data)
         if line is not None:
             self._relay.counts["upgrade_requests"] += 1
+            self._answer_at_s = asyncio.get_running_loop().time() + self._relay.upgrade_s
             shown = _KEY.sub("apikey=…", line)
             self._relay.told("upgrade request", {"conn": self.number, "line": shown})
         if self._is_websocket:

@@ -117,14 +117,17 @@ class Scene:
 
 
 @asynccontextmanager
-async def setting(toxiproxy: Toxiproxy, name: str, tell: Tell) -> AsyncIterator[Scene]:
-    """A scene with a warm server; nothing of it is left afterwards."""
+async def setting(
+    toxiproxy: Toxiproxy, name: str, upgrade_s: float, tell: Tell
+) -> AsyncIterator[Scene]:
+    """A scene with a warm server that takes so long for an upgrade; nothing of it is left
+    afterwards."""
     server = FakeServer(ServerConfig(schema=_schema(), database_cold_s=COLD_S))
     server.update_tenant(**RAISED)
     await server.start()
     warm = asyncio.Event()
     warming = asyncio.create_task(_keep_warm(server, warm))
-    relay = Relay(tell, server.port)
+    relay = Relay(tell, server.port, upgrade_s)
     await relay.start()
     proxy_name = f"story-{name}-{next(_numbers)}"
     try:

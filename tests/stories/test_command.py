@@ -228,7 +228,7 @@ def test_a_client_that_stood_still_is_unknown_and_played_once_more(
 def test_what_stays_unknown_is_not_the_same_story(monkeypatch: pytest.MonkeyPatch) -> None:
     (case,) = cases_of("py.healthy")
     failure = StepFailed("step at 5 s (proxy disable): apikey=secret no answer")
-    Stage(monkeypatch, healthy=[failure, failure])
+    Stage(monkeypatch, healthy=[failure, failure, failure])
     results, _ = played([case])
     assert conclusion(results) == [
         "",

@@ -31,7 +31,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def relayed(port: int | None = None) -> AsyncIterator[Scene]:
+async def relayed(port: int | None = None, upgrade_s: float = 0.0) -> AsyncIterator[Scene]:
     """A relay before an echoing server; with a port, before whatever is there."""
 
     async def echo(socket: ServerConnection) -> None:
@@ -41,7 +41,7 @@ async def relayed(port: int | None = None) -> AsyncIterator[Scene]:
     told: list[tuple[str, Any]] = []
     async with serve(echo, "127.0.0.1", 0, compression=None) as server:
         upstream = port or next(iter(server.sockets)).getsockname()[1]
-        relay = Relay(lambda who, what, data: told.append((what, data)), upstream)
+        relay = Relay(lambda who, what, data: told.append((what, data)), upstream, upgrade_s)
         await relay.start()
         try:
             yield Scene(relay, told, f"ws://127.0.0.1:{relay.port}/?apikey=secret")
@@ -89,6 +89,20 @@ async def test_live_connections_can_be_ended_and_new_ones_closed_at_once_for_a_w
         async with connect(scene.url) as again:
             await again.send("x")
             assert await again.recv() == "x"
+
+
+@pytest.mark.asyncio
+async def test_an_upgrade_takes_as_long_as_it_did_and_nothing_else_does() -> None:
+    loop = asyncio.get_running_loop()
+    async with relayed(upgrade_s=0.3) as scene:
+        before_s = loop.time()
+        async with connect(scene.url) as socket:
+            opened_s = loop.time()
+            assert opened_s - before_s >= 0.3
+            for _ in range(10):
+                await socket.send("x")
+                await socket.recv()
+            assert loop.time() - opened_s < 0.3
 
 
 def test_frames_are_found_however_the_bytes_are_cut() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable
 
 from tests.stories.script import Script, Step
@@ -32,6 +33,19 @@ def row_phase_s(script: Script, recorded: Transcript) -> float:
     changes = recorded.of("client", "change")
     heard = ((line.t - _ROW_READ_S, line.data["num"]) for line in changes if line.data["num"])
     return _phase_s(heard, script.row_every_s or 1.0)
+
+
+def upgrade_s(recorded: Transcript) -> float:
+    """How long the real server took to answer an upgrade: clients that connect again without a
+    pause are as many as it answers."""
+    asked_s = {line.data["conn"]: line.t for line in recorded.of("server", "upgrade request")}
+    answers = recorded.of("server", "upgrade answer")
+    took_s = [
+        line.t - asked_s[line.data["conn"]]
+        for line in answers
+        if line.data["status"] == 101 and line.data["conn"] in asked_s
+    ]
+    return statistics.median(took_s) if took_s else 0.0
 
 
 def _phase_s(heard: Iterable[tuple[float, int]], period_s: float) -> float:
