@@ -14,7 +14,6 @@ from tests.stories.transcript import Line
 
 UNSETTLED_S = 3.5
 """What was sent in so many last seconds may still be under way and is not counted as lost."""
-LATE_S = 1.0
 
 
 def summarised(
@@ -140,14 +139,8 @@ def _broadcasts(
         "out_of_order": sum(after < before for before, after in pairwise(received)),
         "lost_ranges": _ranges(lost),
         "lost_sent_after_heal": _after(healed_s, [accepted_s[number] for number in lost]),
-        "late_over_1s": sum(_latency_s(line, accepted_s) > LATE_S for line in heard),
-        "max_latency_s": round(max(_latency_s(line, accepted_s) for line in heard), 2),
         "rest_rejected": numbers.rejected if numbers is not None else 0,
     }
-
-
-def _latency_s(line: Line, accepted_s: Mapping[int, float]) -> float:
-    return line.t - accepted_s.get(line.data["seq"], line.t)
 
 
 def _changes(

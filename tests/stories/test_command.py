@@ -194,6 +194,18 @@ def test_each_case_is_told_as_it_ends_and_the_longest_begins_first(
     assert exit_code(results) == 0
 
 
+def test_a_storm_of_connects_is_played_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts what the machine can do, and would hold up the others."""
+    (storm, healthy) = cases_of("py.disabled_20s", "py.healthy")
+    many = {**storm.recorded.summary, "ws_connects": {"upgrade_requests": 649, "101": 649}}
+    storm = Case(storm.script, Transcript(storm.recorded.lines, many))
+    stage = Stage(monkeypatch, disabled_20s=[storm.recorded], healthy=[healthy.recorded])
+    results, lines = played([storm, healthy])
+    assert stage.order == ["healthy", "disabled_20s"]
+    assert "1 alone, as fast as the client connects" in lines
+    assert exit_code(results) == 0
+
+
 def test_a_difference_is_told_in_words_and_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = cases_of("py.healthy", "py.slicer")
     (healthy, slicer) = cases
