@@ -316,11 +316,12 @@ def _sign_in(node: _Node) -> SignIn:
             read[name] = node.strings(name)
         elif name != "rate_limits":
             read[name] = node.get(name, type(known[name].default))
-    for name, value in read.items():
+    limits = [(rates, name, {"rate_limits": {name: rates.get(name, int)}}) for name in rates.values]
+    for place, name, setting in [*limits, *((node, name, {name: read[name]}) for name in read)]:
         try:
-            SignIn(**{name: value})
+            SignIn(**setting)
         except ValueError as error:
-            raise node.error(str(error), name) from None
+            raise place.error(str(error), name) from None
     return SignIn(**read)
 
 

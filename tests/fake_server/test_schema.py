@@ -21,6 +21,8 @@ RECORDED_SQL = ROOT / "tests" / "golden" / "supabase" / "schema.sql"
 
 Columns = dict[tuple[str, str], list[tuple[Column, bool]]]
 
+ADA_ID = "11111111-1111-4111-8111-111111111111"
+
 
 def _created(sql: str) -> Columns:
     """The columns of each table that a script creates."""
@@ -277,6 +279,22 @@ def test_dates_of_toml_and_nested_values_become_json() -> None:
             "tenants.b.tables.todos.policies.0.using",
             'column "idd" does not exist',
         ),
+        ("[auth]\n\nfoo = 1", 3, "auth.foo", "no such key; there are token_lifetime_s"),
+        ("[auth]\nsign_up = 1", 2, "auth.sign_up", "has to be true or false, not 1"),
+        ("[auth]\ncode_length = 4", 2, "auth.code_length", "code_length: 4 is out of range"),
+        (
+            "[auth]\n[auth.rate_limits]\nx = 1",
+            3,
+            "auth.rate_limits.x",
+            "rate_limits: 'x' is no rate limit",
+        ),
+        (
+            f"[[users]]\nid = '{ADA_ID}'\nemail = 'a@b.c'\n"
+            f"[[users]]\nid = '{ADA_ID[:-1]}2'\nemail = 'A@b.c'",
+            6,
+            "users.1.email",
+            "two users have the email A@b.c",
+        ),
         ("[tenants.'a.b']", 1, "tenants.a.b", "tenant: 'a.b' is no single DNS label"),
         ("[tenants.a]\nplan = 'gold'", 2, "tenants.a.plan", "'gold' is none of free, pro"),
         (
@@ -321,3 +339,20 @@ def test_the_examples_of_the_documentation_work() -> None:
     schema = loads(example)
     assert [table.name for table in schema.tables] == ["todos"]
     assert server_configs(schema)[0].events_per_s_max == 50
+
+
+def test_sign_in_is_set_up_by_its_table() -> None:
+    text = """
+[auth]
+email_confirm = true
+token_lifetime_s = 60
+redirect_urls = ["https://*.example.com/**"]
+
+[auth.rate_limits]
+anonymous_users = 30
+"""
+    settings = loads(text).sign_in
+    assert (settings.email_confirm, settings.token_lifetime_s) == (True, 60)
+    assert settings.redirect_urls == ("https://*.example.com/**",)
+    assert settings.rate_limits == {"anonymous_users": 30}
+    assert settings.sign_up
