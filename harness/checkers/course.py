@@ -95,7 +95,8 @@ def _what(op: Op) -> Mapping[str, Any]:
 
 
 def _count(found: list[Struck], index: int, op: Op) -> None:
-    found[index] = replace(found[index], hits=int(op.value.get("hits", 0)))
+    hits = max(found[index].hits, int(op.value.get("hits", 0)))
+    found[index] = replace(found[index], hits=hits)
 
 
 def _calm_s(acts: list[Op]) -> float:

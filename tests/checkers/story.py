@@ -67,9 +67,9 @@ class Story:
         """The client receives a message of the source."""
         return self.op(at_s, client, "info", "received", topic=topic, id=id, sender="source")
 
-    def fault(self, name: str, start_s: float, heal_s: float | None = None) -> Self:
+    def fault(self, name: str, start_s: float, heal_s: float | None = None, **told: Any) -> Self:
         """The nemesis starts a fault, and heals it if a time is given."""
-        self.call(start_s, "nemesis", "start", "info", fault=name)
+        self.call(start_s, "nemesis", "start", "info", fault=name, **told)
         if heal_s is not None:
             self.call(heal_s, "nemesis", "heal", "info", fault=name)
         return self

@@ -252,3 +252,29 @@ def test_a_slow_stream_that_was_never_broken_loses_nothing() -> None:
     verdict = delivery(story.ends(40.0).history())
     assert verdict.outcome is Outcome.INVALID
     assert "7 messages lost on a connection that never broke" in verdict.reason
+
+
+def spoilt(*spoils: str) -> Story:
+    """The server itself spoils its streams from 20 to 30 s; the connection never breaks."""
+    story = perfect_run(fault_s=None, end_s=50.0)
+    return story.fault("drop", 20.0, 30.0, spoils=list(spoils))
+
+
+def test_what_the_server_itself_lost_is_no_reproach() -> None:
+    for spoils, outcome in ((["loss"], Outcome.VALID), (["order"], Outcome.INVALID)):
+        history = without_receipt(spoilt(*spoils).history(), 50)  # 25.0 s
+        assert delivery(history).outcome is outcome
+
+
+def test_what_the_server_itself_repeats_is_no_reproach() -> None:
+    for spoils, outcome in ((["once"], Outcome.VALID), (["loss"], Outcome.INVALID)):
+        history = spoilt(*spoils).received("client-0", 25.3, 50).history()
+        verdict = delivery(history)
+        assert verdict.outcome is outcome
+        assert verdict.evidence.get("spoilt", 0) == (outcome is Outcome.VALID)
+
+
+def test_a_spoilt_stream_excuses_nothing_before_and_after() -> None:
+    for id in (20, 70):  # 10.0 s and 35.0 s
+        history = without_receipt(spoilt("loss", "once", "order").history(), id)
+        assert delivery(history).outcome is Outcome.INVALID

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.checkers.fault_felt import fault_felt
-from harness.history import Header
+from harness.history import Header, Type
 from harness.verdict import Outcome
 from tests.checkers.story import Story, perfect_run
 
@@ -118,3 +118,39 @@ def test_of_a_drawn_schedule_one_felt_fault_is_enough() -> None:
 def test_of_a_drawn_schedule_none_that_was_felt_shows_nothing() -> None:
     verdict = fault_felt(replace(unharmed().history(), header=ANY))
     assert verdict.outcome is Outcome.UNKNOWN
+
+
+def with_signs(*felt_by: str, **told: int) -> Story:
+    """A fault that says by which signs it shows; the clients go on for 100 s."""
+    story = perfect_run(fault_s=None, end_s=100.0)
+    return story.fault("drop", 10.0, 20.0, felt_by=list(felt_by), **told)
+
+
+def test_a_fault_is_felt_by_its_own_signs_only() -> None:
+    story = with_signs("dial", "missed").disconnect("client-0", 12.0)
+    assert fault_felt(story.history()).outcome is Outcome.UNKNOWN
+    story = with_signs("dial", "disconnect").disconnect("client-0", 12.0)
+    assert fault_felt(story.history()).outcome is Outcome.VALID
+
+
+def test_what_the_server_struck_is_a_sign_where_the_fault_says_so() -> None:
+    assert fault_felt(with_signs("hits", hits=3).history()).outcome is Outcome.VALID
+    assert fault_felt(with_signs("dial", hits=3).history()).outcome is Outcome.UNKNOWN
+    assert fault_felt(with_signs("hits").history()).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("answer", "took_s", "outcome"),
+    [
+        ("ok", 0.5, Outcome.UNKNOWN),
+        ("ok", 2.0, Outcome.VALID),
+        ("fail", 0.1, Outcome.VALID),
+        (None, 0.0, Outcome.VALID),
+    ],
+)
+def test_a_call_that_fails_or_takes_long_is_a_sign(
+    answer: Type | None, took_s: float, outcome: Outcome
+) -> None:
+    story = with_signs("slow_call")
+    story.call(12.0, "client-0", "broadcast", answer, took_s, topic="room", id=99)
+    assert fault_felt(story.history()).outcome is outcome
