@@ -31,6 +31,11 @@ def test_a_way_is_measured(measure: str, way: str) -> None:
     assert getattr(measures, measure)(way) > 0
 
 
+@pytest.mark.parametrize("measure", ["bulk_mb_per_cpu_s", "echoes_per_cpu_s"])
+def test_the_work_of_a_proxy_is_measured(measure: str) -> None:
+    assert getattr(measures, measure)(OURS) > 0
+
+
 def test_what_a_proxy_holds_and_how_long_it_is_busy_are_measured() -> None:
     assert 0 <= measures.idle_kb(OURS) < 100
     assert 0 < measures.add_toxic_ms(OURS) < 1000

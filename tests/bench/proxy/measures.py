@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from statistics import median
 
-from tests.bench.proxy.servers import Toxics, Way, path, pinned, upstream
+from tests.bench.proxy.servers import CLOCK_TICKS_PER_S, Toxics, Way, path, pinned, upstream
 
 MESSAGE = b"x" * 200
 _PATIENCE_S = 60.0
@@ -23,21 +23,41 @@ STAGES: Toxics = (("noop", {}), ("latency", {"latency": 0}), ("limit_data", {"by
 """Three toxics that let everything by; the last one counts."""
 
 
-def bulk_mb_per_s(which: str, toxics: Toxics = ()) -> float:
+def bulk_mb_per_s(which: str) -> float:
     """Megabytes a second, one way, through one connection."""
-    with upstream() as port, path(which, port, toxics) as way, _connect(way.port) as sock:
-        sock.sendall(b"S" + _BULK_BYTES.to_bytes(8, "big"))
-        piece = memoryview(bytes(1 << 20))
-        began_s = time.perf_counter()
-        for _ in range(_BULK_BYTES >> 20):
-            sock.sendall(piece)
-        assert sock.recv(1) == b"K"
-        return _BULK_BYTES / 1e6 / (time.perf_counter() - began_s)
+    return _bulk(which)[0]
 
 
 def staged_mb_per_s(which: str) -> float:
     """The same through three toxics that let everything by."""
-    return bulk_mb_per_s(which, () if which == "direct" else STAGES)
+    return _bulk(which, STAGES)[0]
+
+
+def bulk_mb_per_cpu_s(which: str) -> float:
+    """Megabytes for each second of CPU time of the proxy: what a busy machine does not touch."""
+    return _bulk(which)[1]
+
+
+def staged_mb_per_cpu_s(which: str) -> float:
+    """The same through three toxics that let everything by."""
+    return _bulk(which, STAGES)[1]
+
+
+def _bulk(which: str, toxics: Toxics = ()) -> tuple[float, float]:
+    """Megabytes a second, and a CPU second of the proxy."""
+    with upstream() as port, path(which, port, toxics) as way, _connect(way.port) as sock:
+        piece = memoryview(bytes(1 << 20))
+        cpu_s, began_s = way.cpu_s(), time.perf_counter()
+        sock.sendall(b"S" + _BULK_BYTES.to_bytes(8, "big"))
+        for _ in range(_BULK_BYTES >> 20):
+            sock.sendall(piece)
+        assert sock.recv(1) == b"K"
+        return _rates(_BULK_BYTES / 1e6, began_s, way, cpu_s)
+
+
+def _rates(done: float, began_s: float, way: Way, cpu_s: float) -> tuple[float, float]:
+    took_s = time.perf_counter() - began_s
+    return done / took_s, done / max(way.cpu_s() - cpu_s, 1 / CLOCK_TICKS_PER_S)
 
 
 def pinned_rtt_us(which: str) -> float:
@@ -56,6 +76,16 @@ def pinned_rtt_us(which: str) -> float:
 
 def echoes_per_s(which: str) -> float:
     """Echoes a second over 50 connections, each with one small message on its way."""
+    return _echoes(which)[0]
+
+
+def echoes_per_cpu_s(which: str) -> float:
+    """Echoes for each second of CPU time of the proxy."""
+    return _echoes(which)[1]
+
+
+def _echoes(which: str) -> tuple[float, float]:
+    """Echoes a second, and a CPU second of the proxy."""
     with upstream() as port, path(which, port) as way, ExitStack() as stack:
         poll = stack.enter_context(select.epoll())
         by_fd = {}
@@ -67,13 +97,13 @@ def echoes_per_s(which: str) -> float:
             poll.register(sock.fileno(), select.EPOLLIN)
         for sock in by_fd.values():
             sock.sendall(MESSAGE)
-        done, began_s = 0, time.perf_counter()
-        while (took_s := time.perf_counter() - began_s) < _ECHOES_S:
+        done, began_s, cpu_s = 0, time.perf_counter(), way.cpu_s()
+        while time.perf_counter() - began_s < _ECHOES_S:
             for fd, _ in poll.poll(_PATIENCE_S):
                 by_fd[fd].recv(4096)
                 by_fd[fd].sendall(MESSAGE)
                 done += 1
-        return done / took_s
+        return _rates(done, began_s, way, cpu_s)
 
 
 def idle_kb(which: str) -> float:

@@ -18,6 +18,7 @@ _BUILT = Path(__file__).parents[3] / ".cache" / "bin" / "toxiproxy-server"
 
 DIRECT, OURS, REAL = "direct", "ours", "real"
 PATIENCE_S = 60.0
+CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 Toxics = Sequence[tuple[str, Mapping[str, int]]]
 
@@ -29,6 +30,13 @@ class Way:
     port: int
     api_port: int = 0
     pid: int = 0
+
+    def cpu_s(self) -> float:
+        """The CPU time that the proxy has used; straight ways use none."""
+        if not self.pid:
+            return 0.0
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")")[1].split()
+        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S
 
     def resident_bytes(self) -> int:
         """The memory that the proxy's process occupies."""
@@ -48,7 +56,7 @@ def upstream(cores: Sequence[int] = ()) -> Iterator[int]:
 
 @contextmanager
 def path(which: str, upstream_port: int, toxics: Toxics = ()) -> Iterator[Way]:
-    """A way of a kind, with toxics on its upstream direction. `real` must be here."""
+    """A way of a kind, with toxics upstream if it leads through a proxy. `real` must be here."""
     if which == DIRECT:
         yield Way(upstream_port)
         return
