@@ -15,7 +15,7 @@ from tests.stories.publisher import Publisher, Rest
 from tests.stories.scene import BOOT_S, Scene, joined, setting
 from tests.stories.script import NO_HANDLER, Script, Step
 from tests.stories.summary import judged, summarised
-from tests.stories.timing import at_s, broadcast_phase_s, row_phase_s, upgrade_s
+from tests.stories.timing import at_s, begin_fraction, broadcast_phase_s, row_phase_s, upgrade_s
 from tests.stories.transcript import Line, Transcript
 
 PROBE_BEFORE_END_S = 4.3
@@ -60,6 +60,9 @@ class Player:
         async with AsyncExitStack() as stack:
             async with self._starts:
                 await self._prepare(stack)
+            fraction = begin_fraction(self._script, self._recorded)
+            if fraction is not None:
+                await asyncio.sleep((fraction - time.time()) % 1)
             self._begin()
             await self._act()
         lines = tuple(sorted(self._lines, key=lambda line: line.t))

@@ -35,6 +35,16 @@ def row_phase_s(script: Script, recorded: Transcript) -> float:
     return _phase_s(heard, script.row_every_s or 1.0)
 
 
+def begin_fraction(script: Script, recorded: Transcript) -> float | None:
+    """Where in a second of the day the client connected, if tokens have a part: what they are good
+    for is reckoned in whole seconds."""
+    if not any(step.do == "set_auth" for step in script.steps):
+        return None
+    heard = recorded.of("client", "broadcast")
+    begun_s = [line.data["sent"] - line.t for line in heard if "sent" in line.data]
+    return max(begun_s) % 1 if begun_s else None
+
+
 def upgrade_s(recorded: Transcript) -> float:
     """How long the real server took to answer an upgrade: clients that connect again without a
     pause are as many as it answers."""
@@ -56,7 +66,8 @@ def _phase_s(heard: Iterable[tuple[float, int]], period_s: float) -> float:
 
 
 def at_s(step: Step, recorded: Transcript) -> float:
-    """When a step is done: as scripted, unless it healed while the client tried to connect.
+    """When a step is done: as scripted, unless it healed while the client tried to connect, or had
+    just noticed its loss by itself.
 
     Scripts say when a call had returned, and the recorded client was slowed by its machine. So that
     the same of the two comes first again, such a heal is done a little earlier or later.
@@ -64,7 +75,10 @@ def at_s(step: Step, recorded: Transcript) -> float:
     if (step.on, step.do) not in _HEALS:
         return step.at_s
     tried_s = [line.t for line in recorded.lines if is_attempt(line)]
-    just_before = any(0 <= step.at_s - tried <= RACE_S for tried in tried_s)
+    lost_s = [
+        line.t for line in recorded.of("client", "status") if line.data["status"] != "SUBSCRIBED"
+    ]
+    just_before = any(0 <= step.at_s - at <= RACE_S for at in (*tried_s, *lost_s))
     just_after = any(0 < tried - step.at_s <= RACE_S for tried in tried_s)
     if just_before is just_after:
         return step.at_s
