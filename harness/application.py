@@ -72,20 +72,33 @@ class Application:
 
     async def block(self, victims: Victims, seconds: float) -> None:
         """Whatever else the loop would do waits."""
-        await self._meddle(victims, "block", seconds)
+        await self._meddle(victims, "block", seconds=seconds)
 
     @asynccontextmanager
     async def slow_callbacks(self, victims: Victims, seconds: float) -> AsyncIterator[None]:
         """In the client's own process: in ours it would hold up the server as well."""
-        await self._meddle(victims, "slow_callbacks", seconds)
+        await self._meddle(victims, "slow_callbacks", seconds=seconds)
         try:
             yield
         finally:
-            await self._meddle(victims, "slow_callbacks", 0.0)
+            await self._meddle(victims, "slow_callbacks", seconds=0.0)
 
-    async def _meddle(self, victims: Victims, f: str, seconds: float) -> None:
+    async def clock_jump(self, victims: Victims, by_s: float) -> None:
+        """Every timer is due so much sooner, or later."""
+        await self._meddle(victims, "clock_jump", by_s=by_s)
+
+    @asynccontextmanager
+    async def clock_drift(self, victims: Victims, factor: float) -> AsyncIterator[None]:
+        """What the clock has gained or lost by the end, it keeps."""
+        await self._meddle(victims, "clock_drift", factor=factor)
+        try:
+            yield
+        finally:
+            await self._meddle(victims, "clock_drift", factor=1.0)
+
+    async def _meddle(self, victims: Victims, f: str, **value: float) -> None:
         hit = [self._own(process) for process in self._hit(victims)]
-        await asyncio.gather(*(own.meddle(f, {"seconds": seconds}) for own in hit))
+        await asyncio.gather(*(own.meddle(f, value) for own in hit))
 
     @staticmethod
     def _own(process: Process) -> OwnProcess:

@@ -407,3 +407,20 @@ class DropsWhenBehind(Manager):
         super()._received(topic, event, payload)
         if time.monotonic() - began_s > 0.2:
             self._until_s = time.monotonic() + 0.6
+
+
+class TwoClocks(Manager):
+    """Compares the loop's clock with another, and closes for good when they part."""
+
+    async def open(self, url: str, name: str) -> None:
+        await super().open(url, name)
+        loop = asyncio.get_running_loop()
+        self._apart_s = loop.time() - time.monotonic()
+        self._look()
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        if abs(loop.time() - time.monotonic() - self._apart_s) > 3:
+            self._closing = asyncio.create_task(self.close())
+        else:
+            loop.call_later(0.2, self._look)

@@ -56,7 +56,10 @@ class OwnProcess(Protocol):
         """End at once, without a word to anybody."""
 
     async def meddle(self, f: str, value: Mapping[str, Any]) -> None:
-        """`block`: seconds; `slow_callbacks`: seconds. Raises `CannotExpress`."""
+        """`block`: seconds; `slow_callbacks`: seconds; `clock_jump`: by_s; `clock_drift`: factor.
+
+        Raises `CannotExpress`.
+        """
 
 
 Maker = Callable[[Random], Client]

@@ -114,7 +114,7 @@ class Program:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def meddle(self, f: str, value: Mapping[str, Any]) -> None:
-        """Ask for something that is no call of an application: `block`, `slow_callbacks`.
+        """Ask for something that is no call of an application: `OwnProcess.meddle` lists them.
 
         Raises `CannotExpress` for a program that does not know it.
         """

@@ -1,8 +1,9 @@
 """`python -m harness.clients.serve NAME`: any Python client as a program that speaks JSON lines.
 
-The other end is `harness.clients.program`. Besides the calls of the contract it knows two that
-strike the process itself: `block` stops the loop for `seconds`, and `slow_callbacks` makes each
-callback of a message take `seconds` (0 ends that).
+The other end is `harness.clients.program`. Besides the calls of the contract it knows some that
+strike the process itself: `block` stops the loop for `seconds`, `slow_callbacks` makes each
+callback of a message take `seconds` (0 ends that), `clock_jump` sets the loop's clock wrong by
+`by_s`, and `clock_drift` lets it run `factor` times as fast (1 ends that).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from harness.clients.contract import Client, Maker
 from harness.clients.registry import UnknownClient, load_client
+from harness.clients.skewed import SkewedLoop
 from harness.history import Op
 
 LINE_BYTES_MAX = 1 << 20
@@ -37,6 +39,8 @@ class Server:
             "close": self._close,
             "block": self._block,
             "slow_callbacks": self._slow_callbacks,
+            "clock_jump": self._clock_jump,
+            "clock_drift": self._clock_drift,
         }
         self.ended = asyncio.Event()
 
@@ -84,10 +88,24 @@ class Server:
         self._slow_s = op.value["seconds"]
         return _ok(op)
 
+    async def _clock_jump(self, op: Op) -> Op:
+        _skewed().jump(op.value["by_s"])
+        return _ok(op)
+
+    async def _clock_drift(self, op: Op) -> Op:
+        _skewed().drift(op.value["factor"])
+        return _ok(op)
+
     def _event(self, op: Op) -> None:
         self._say({key: value for key, value in asdict(op).items() if key != "time_s"})
         if self._slow_s and op.f == "received":
             time.sleep(self._slow_s)
+
+
+def _skewed() -> SkewedLoop:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SkewedLoop), "it was served by another loop"
+    return loop
 
 
 def _ok(op: Op) -> Op:
@@ -122,7 +140,8 @@ def main(arguments: list[str]) -> None:
         maker = load_client(arguments[0])
     except UnknownClient as error:
         sys.exit(str(error))
-    asyncio.run(serve(maker))
+    with asyncio.Runner(loop_factory=SkewedLoop) as runner:
+        runner.run(serve(maker))
 
 
 if __name__ == "__main__":

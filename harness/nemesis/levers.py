@@ -146,6 +146,12 @@ class Application(Protocol):
     async def block(self, victims: Victims, seconds: float) -> None:
         """The clients' event loops stand still for so long, from about now on."""
 
+    async def clock_jump(self, victims: Victims, by_s: float) -> None:
+        """The clocks of the clients' event loops show so much more from now on."""
+
+    def clock_drift(self, victims: Victims, factor: float) -> Held:
+        """The clocks of the clients' event loops run so many times as fast."""
+
     def slow_callbacks(self, victims: Victims, seconds: float) -> Held:
         """Each callback of a message holds its client up for so long."""
 

@@ -1,12 +1,13 @@
-"""Faults of a client's process: it stands still, is killed, or its event loop is blocked."""
+"""Faults of a client's process: it stands still or dies, its loop is blocked, its clock wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from harness.nemesis.application import application
 from harness.nemesis.kind import Act, Category, FaultKind, Strike
-from harness.nemesis.parameters import DURATION, Parameter
+from harness.nemesis.parameters import DURATION, SHIFT, Parameter, number
 from harness.nemesis.victims import VICTIMS
 
 _ELSEWHERE: Mapping[str, str] = {"sim": "a process of its own cannot live in virtual time"}
@@ -31,18 +32,28 @@ async def _callback_slow(strike: Strike) -> None:
     await strike.hold(application(strike).slow_callbacks(strike.victims, strike["seconds"]))
 
 
+async def _clock_jump(strike: Strike) -> None:
+    await application(strike).clock_jump(strike.victims, strike["by_s"])
+    strike.count = lambda: 1
+
+
+async def _clock_drift(strike: Strike) -> None:
+    await strike.hold(application(strike).clock_drift(strike.victims, strike["factor"]))
+    strike.count = lambda: 1
+
+
 def _kind(
-    name: str, meaning: str, act: Act, *own: Parameter, of: Category = "process"
+    name: str, meaning: str, act: Act, *own: Parameter, of: Category = "process", **more: Any
 ) -> FaultKind:
+    more = {"lasts": True, "felt_by": _STILL, **more}
     return FaultKind(
         name=name,
         meaning=meaning,
         category=of,
         act=act,
-        lasts=True,
         parameters=(*own, *VICTIMS),
-        felt_by=_STILL,
         elsewhere=_ELSEWHERE,
+        **more,
     )
 
 
@@ -62,6 +73,23 @@ PROCESS: tuple[FaultKind, ...] = (
         _callback_slow,
         Parameter("seconds", DURATION, 0.5, "how long each callback takes", "seconds"),
         of="code",
+    ),
+    _kind(
+        "clock_jump",
+        "the clock of the client's event loop jumps, and with it every timer",
+        _clock_jump,
+        Parameter("by_s", SHIFT, 3600.0, "how far", "seconds"),
+        of="clock",
+        lasts=False,
+        felt_by=("hits",),
+    ),
+    _kind(
+        "clock_drift",
+        "the clock of the client's event loop runs too fast or too slow",
+        _clock_drift,
+        Parameter("factor", number(0.01, 100), 2.0, "so many times as fast as the real one"),
+        of="clock",
+        felt_by=("hits",),
     ),
 )
 """The faults of a client's process. The client must be a program of its own: `manager_process`."""

@@ -16,7 +16,7 @@ from harness.clients.contract import Client
 from harness.clients.manager import Manager
 from harness.clients.program import manager, served
 from harness.history import History
-from harness.nemesis import Fault
+from harness.nemesis import FAULTS, Fault
 from harness.nemesis.process import PROCESS
 from harness.run import Storm, run_storm
 from harness.scenario import Scenario
@@ -72,11 +72,25 @@ def falls_behind(history: History, client: str) -> bool:
     return max(took_s) > 0.7
 
 
+def beats(times: int) -> Callable[[History, str], bool]:
+    """Heartbeats, which are 25 s apart, come from it so often in a run of a few seconds."""
+
+    def effect(history: History, client: str) -> bool:
+        frames = [op.value for op in history.where("frame", process="server")]
+        return [(one["client"], one["event"]) for one in frames].count(
+            (client, "heartbeat")
+        ) >= times
+
+    return effect
+
+
 CASES = {
     "suspend": Case({}, stands_still, "BadWatchdog", "recovery"),
     "kill": Case({}, dies, "BelievesItsDisk", "recovery"),
     "block": Case({}, stands_still, "BadWatchdog", "recovery"),
     "callback_slow": Case({}, falls_behind, "DropsWhenBehind", "delivery"),
+    "clock_jump": Case({"by_s": 60}, beats(1), "TwoClocks", "recovery"),
+    "clock_drift": Case({"factor": 20}, beats(2), "TwoClocks", "recovery"),
 }
 
 
@@ -90,7 +104,7 @@ def play(
     fault = Fault(
         name,
         after_s=FROM_S,
-        for_s=FOR_S,
+        for_s=FOR_S if FAULTS[name].lasts else None,
         clients=[STRUCK],
         **CASES[name].parameters,
     )
@@ -141,7 +155,8 @@ def test_it_finds_a_planted_bug(name: str, played: Any) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_a_client_within_our_process_is_not_struck_and_the_mend_is_named(name: str) -> None:
     world = WireWorld(make_server)
-    fault = Fault(name, after_s=0.1, for_s=1.0, **CASES[name].parameters)
+    for_s = 1.0 if FAULTS[name].lasts else None
+    fault = Fault(name, after_s=0.1, for_s=for_s, **CASES[name].parameters)
     scenario = Scenario(faults=[fault], recovery_within_s=5)
     judgement = run_storm(Storm(Cell(name, "manager", "wire", 1), scenario, Manager), world)
     world.close()
