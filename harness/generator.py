@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from harness.nemesis import Fault
+from harness.numeric import is_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Call:
     def __post_init__(self) -> None:
         if self.f not in CALLS:
             raise BadCall(f"unknown call {self.f!r}; known: {', '.join(CALLS)}")
-        if not 0 <= self.at_s < math.inf:
-            raise BadCall(f"call {self.f!r}: at_s={self.at_s} is no moment; say 0 or more")
+        if not (is_number(self.at_s) and self.at_s >= 0):
+            raise BadCall(f"call {self.f!r}: at_s={self.at_s!r} is no moment; say 0 or more")
         if tuple(sorted(self.value)) != tuple(sorted(CALLS[self.f])):
             raise BadCall(
                 f"call {self.f!r} says {', '.join(self.value) or 'nothing'}; "

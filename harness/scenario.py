@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ from harness.generator import Call, calm_s
 from harness.history import FaultsFelt, Header
 from harness.nemesis import Fault, check_schedule
 from harness.nemesis.schedules import healed_by
+from harness.numeric import is_number
 from harness.workloads import Broadcast
 
 CONNECT_WITHIN_S = 15.0
@@ -64,8 +64,11 @@ class Scenario:
             if world not in WORLDS:
                 raise BadScenario(f"unknown world {world!r}; known: {', '.join(WORLDS)}")
         for name in ("recovery_within_s", "detect_within_s", "settle_s"):
-            if not 0 < getattr(self, name) < math.inf:
+            if not (is_number(getattr(self, name)) and getattr(self, name) > 0):
                 raise BadScenario(f"{name}={getattr(self, name)!r} is no duration; say more than 0")
+        for name, check in self.checkers.items():
+            if not callable(check):
+                raise BadScenario(f"checker {name!r} is {check!r}; give a function of the history")
 
     @property
     def calm_s(self) -> float:

@@ -24,7 +24,42 @@ from harness.workloads import BadWorkload, Broadcast
         (lambda: call(1, "frobnicate", topic="a"), BadCall, "unknown call 'frobnicate'; known"),
         (lambda: call(1, "leave"), BadCall, "says nothing; it must say: topic"),
         (lambda: call(math.inf, "leave", topic="a"), BadCall, "at_s=inf is no moment"),
+        (lambda: call("1", "leave", topic="a"), BadCall, "at_s='1' is no moment"),  # type: ignore[arg-type]
         (lambda: Fault("rst", after_s=math.nan), BadFault, "after_s=nan is no moment"),
+        (lambda: Fault("rst", after_s="5"), BadFault, "after_s='5' is no moment"),  # type: ignore[arg-type]
+        (lambda: Fault("rst", after_s=True), BadFault, "after_s=True is no moment"),
+        (lambda: Fault("hole", after_s=1, for_s="3"), BadFault, "for_s='3' is no duration"),  # type: ignore[arg-type]
+        (lambda: Fault(5, after_s=1), BadFault, "named by a text, as 'rst', not by 5"),  # type: ignore[arg-type]
+        (lambda: Broadcast(clients="2"), BadWorkload, "clients='2': say 1 to"),  # type: ignore[arg-type]
+        (lambda: Broadcast(period_s="2"), BadWorkload, "period_s='2' is no period"),  # type: ignore[arg-type]
+        (lambda: Scenario(faults=["rst"]), BadFault, "is no list of faults, as"),  # type: ignore[list-item]
+        (
+            lambda: Scenario(faults=Fault("rst", after_s=1)),  # type: ignore[arg-type]
+            BadFault,
+            "is no list of faults, as",
+        ),
+        (lambda: Scenario(settle_s="5"), BadScenario, "settle_s='5' is no duration"),  # type: ignore[arg-type]
+        (lambda: Scenario(checkers={"mine": 3}), BadScenario, "checker 'mine' is 3"),  # type: ignore[dict-item]
+        (
+            lambda: Scenario(faults=[Fault("late", after_s=3, for_s=1, delay_s=10**400)]),
+            BadFault,
+            "is not a number from 0 on of seconds",
+        ),
+        (
+            lambda: Scenario(faults=[Fault("unknown_event", after_s=3, payload={"a": object()})]),
+            BadFault,
+            "is not an object of JSON",
+        ),
+        (
+            lambda: Scenario(faults=[Fault("slicer", after_s=3, for_s=1, average_size=0)]),
+            BadFault,
+            "say 1 or more bytes",
+        ),
+        (
+            lambda: Scenario(faults=[Fault("bandwidth", after_s=3, for_s=1, rate=0)]),
+            BadFault,
+            "say toxic 'timeout' with timeout 0",
+        ),
         (
             lambda: Scenario(calls=[call(1, "leave", process="client-9", topic="room")]),
             BadScenario,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from harness.numeric import is_number
 
 
 class BadFault(ValueError):
@@ -29,10 +30,12 @@ class Fault:
     def __init__(
         self, name: str, *, after_s: float, for_s: float | None = None, **parameters: Any
     ) -> None:
-        if not 0 <= after_s < math.inf:
-            raise BadFault(f"fault {name!r}: after_s={after_s} is no moment; say 0 or more")
-        if for_s is not None and not 0 < for_s < math.inf:
-            raise BadFault(f"fault {name!r}: for_s={for_s} is no duration; say more than 0")
+        if not isinstance(name, str):
+            raise BadFault(f"a fault is named by a text, as 'rst', not by {name!r}")
+        if not (is_number(after_s) and after_s >= 0):
+            raise BadFault(f"fault {name!r}: after_s={after_s!r} is no moment; say 0 or more")
+        if for_s is not None and not (is_number(for_s) and for_s > 0):
+            raise BadFault(f"fault {name!r}: for_s={for_s!r} is no duration; say more than 0")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "after_s", after_s)
         object.__setattr__(self, "for_s", for_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -16,7 +17,7 @@ from harness.nemesis.parameters import (
     whole,
 )
 from harness.nemesis.victims import VICTIMS
-from harness.toxics import ATTRIBUTE_MAX, make_toxic
+from harness.toxics import ATTRIBUTE_MAX, BadToxic, make_toxic, refuse_fatal
 
 ENDED = ("disconnect", "dial", "missed")
 """Signs of connections that ended or could not be made."""
@@ -86,13 +87,29 @@ def _toxic(type: str) -> Act:
     """A toxic of Toxiproxy, on one stream or both."""
 
     async def act(strike: Strike) -> None:
-        names = [field.name for field in fields(make_toxic(type, {}))]
-        attributes = {name: strike[name] for name in names}
+        attributes = _attributes(type, strike.values)
         streams: tuple[Stream, ...] = ("upstream", "downstream")
         for stream in streams if strike["stream"] == "both" else (strike["stream"],):
             await strike.hold(strike.levers.network.toxic(strike.victims, stream, type, attributes))
 
     return act
+
+
+def _survivable(type: str) -> Callable[[Mapping[str, Any]], str | None]:
+    """What is refused in every world because a real Toxiproxy would not survive it."""
+
+    def rule(values: Mapping[str, Any]) -> str | None:
+        try:
+            refuse_fatal(make_toxic(type, _attributes(type, values)))
+        except BadToxic as error:
+            return str(error)
+        return None
+
+    return rule
+
+
+def _attributes(type: str, values: Mapping[str, Any]) -> dict[str, int]:
+    return {field.name: values[field.name] for field in fields(make_toxic(type, {}))}
 
 
 _STREAM = Parameter(
@@ -121,6 +138,7 @@ def toxic(
         felt_by=felt_by,
         alone=False,
         elsewhere=NOT_SHAPED,
+        rule=_survivable(type),
         **more,
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.nemesis.fault import BadFault
+from harness.numeric import is_number, is_whole
 
 SECONDS_MAX = 1e9
 TEXT_MAX = 10_000
@@ -74,7 +75,7 @@ def number(least: float, most: float = SECONDS_MAX, *, above: bool = False) -> T
         bound = f"a number {'above' if above else 'from'} {least:g} to {most:g}"
 
     def holds(value: Any) -> bool:
-        return _is_number(value) and least <= value <= most and not (above and value == least)
+        return is_number(value) and least <= value <= most and not (above and value == least)
 
     return Type(bound, holds)
 
@@ -82,7 +83,7 @@ def number(least: float, most: float = SECONDS_MAX, *, above: bool = False) -> T
 def whole(least: int, most: int = COUNT_MAX) -> Type:
     """A whole number between two bounds."""
     rule = f"a whole number from {least:,}" + (f" to {most:,}" if most != COUNT_MAX else " on")
-    return Type(rule, lambda value: _is_whole(value) and least <= value <= most)
+    return Type(rule, lambda value: is_whole(value) and least <= value <= most)
 
 
 def one_of(*choices: str) -> Type:
@@ -90,16 +91,18 @@ def one_of(*choices: str) -> Type:
     return Type("one of " + ", ".join(choices), lambda value: value in choices)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= TEXT_MAX
+
+
+def _is_object(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _are_names(value: Any) -> bool:
@@ -110,16 +113,16 @@ def _are_names(value: Any) -> bool:
 
 SECONDS = number(0)
 DURATION = number(0, above=True)
-SHIFT = Type("a number, below 0 for the past", lambda value: _is_number(value) and value != 0)
+SHIFT = Type("a number, below 0 for the past", lambda value: is_number(value) and value != 0)
 COUNT = whole(1)
 SEED = whole(0, 2**64 - 1)
 SHARE = number(0, 1, above=True)
 TEXT = Type(f"a text of 1 to {TEXT_MAX:,} characters", _is_text)
 FLAG = Type("true or false", lambda value: isinstance(value, bool))
-OBJECT = Type("an object", lambda value: isinstance(value, dict))
+OBJECT = Type("an object of JSON", _is_object)
 STATUS = whole(300, 599)
 NAMES = Type("a list of different names, as ['client-0']", _are_names)
 CLOSE_CODE = Type(
     "a code that a close frame can carry, 1000 to 4999 without 1004, 1005, 1006 and 1015",
-    lambda value: _is_whole(value) and 1000 <= value <= 4999 and value not in _NOT_IN_FRAMES,
+    lambda value: is_whole(value) and 1000 <= value <= 4999 and value not in _NOT_IN_FRAMES,
 )

@@ -66,7 +66,7 @@ def check_schedule(faults: Iterable[Fault], clients: Sequence[str] | None = None
     different clients: the first heal would take back both.
     """
     earlier: list[Fault] = []
-    for fault in sorted(faults, key=lambda one: one.after_s):
+    for fault in sorted(_all_faults(faults), key=lambda one: one.after_s):
         check_fault(fault, clients)
         earlier = [one for one in earlier if one.ends_s >= fault.after_s]
         if any(_share_a_lever(one, fault) for one in earlier):
@@ -74,6 +74,14 @@ def check_schedule(faults: Iterable[Fault], clients: Sequence[str] | None = None
                 f"{fault!r} begins before the {fault.name!r} in front of it is over; make them one"
             )
         earlier.append(fault)
+
+
+def _all_faults(faults: Any) -> list[Fault]:
+    given = list(faults) if isinstance(faults, Iterable) else [faults]
+    for one in given:
+        if one is faults or not isinstance(one, Fault):
+            raise BadFault(f"faults={faults!r} is no list of faults, as [Fault('rst', after_s=5)]")
+    return given
 
 
 def _share_a_lever(one: Fault, other: Fault) -> bool:

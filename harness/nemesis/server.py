@@ -274,6 +274,7 @@ SERVER: tuple[FaultKind, ...] = (
         "the application is silent: pings are answered, no Phoenix frame is read or sent",
         scope=VICTIMS,
         felt_by=("missed", "disconnect", "slow_join", "slow_call"),
+        spoils=("loss",),
     ),
     lever(
         "http",

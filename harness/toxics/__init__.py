@@ -2,6 +2,7 @@
 
 from harness.toxics.bandwidth import Bandwidth
 from harness.toxics.chain import Chain
+from harness.toxics.fatal import refuse_fatal
 from harness.toxics.latency import Latency
 from harness.toxics.limit_data import LimitData
 from harness.toxics.noop import Noop
@@ -41,4 +42,5 @@ __all__ = [
     "Timeout",
     "Toxic",
     "make_toxic",
+    "refuse_fatal",
 ]

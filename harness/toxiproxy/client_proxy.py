@@ -7,9 +7,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from harness.toxics import make_toxic
+from harness.toxics import make_toxic, refuse_fatal
 from harness.toxiproxy.client_errors import ProxyNotFound, ToxicNotFound
-from harness.toxiproxy.fatal import refuse_fatal
 from harness.toxiproxy.held import held
 from harness.toxiproxy.library import Transport, translated
 from harness.toxiproxy.names import check_name, check_toxicity

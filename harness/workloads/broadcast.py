@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+
+from harness.numeric import is_number, is_whole
 
 CLIENTS_MAX = 10_000
 PERIOD_S_MIN = 0.001
@@ -34,7 +35,7 @@ class Broadcast:
     """Seconds between two messages of the source while faults go on; None: `period_s`."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.clients <= CLIENTS_MAX:
+        if not (is_whole(self.clients) and 1 <= self.clients <= CLIENTS_MAX):
             raise BadWorkload(f"clients={self.clients!r}: say 1 to {CLIENTS_MAX}")
         if not self.topics or len(dict.fromkeys(self.topics)) < len(self.topics):
             raise BadWorkload(f"topics={self.topics!r}: name at least one, and each once")
@@ -42,7 +43,7 @@ class Broadcast:
             value = getattr(self, name)
             if value is None and name != "period_s":
                 continue
-            if not PERIOD_S_MIN <= value < math.inf:
+            if not (is_number(value) and value >= PERIOD_S_MIN):
                 raise BadWorkload(f"{name}={value!r} is no period; say {PERIOD_S_MIN:g} s or more")
 
     def names(self) -> tuple[str, ...]:

@@ -6,7 +6,9 @@ import pytest
 
 from harness.clients.contract import Maker
 from harness.clients.manager import Manager
+from harness.nemesis import Fault
 from harness.run import Storm, run_storm
+from harness.scenario import Scenario
 from harness.store import Cell
 from harness.verdict import Judgement, Outcome
 from harness.worlds.sim import SimWorld
@@ -17,6 +19,15 @@ from tests.servers import make_server
 def storm(name: str, maker: Maker) -> Judgement:
     cell = Cell("finds", "planted", "sim", 1)
     return run_storm(Storm(cell, FINDS[name].scenario, maker), SimWorld(make_server))
+
+
+def test_nobody_is_blamed_for_what_a_mute_server_did_not_send_for_a_moment() -> None:
+    """Too short for any heartbeat to notice: the connection never breaks, the messages are gone."""
+    story = Scenario(faults=[Fault("mute_app", after_s=2, for_s=3)])
+    judgement = run_storm(
+        Storm(Cell("mute", "manager", "sim", 1), story, Manager), SimWorld(make_server)
+    )
+    assert judgement.outcome is Outcome.VALID, judgement.reason
 
 
 def test_every_fault_finds_something_or_says_why_not() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.toxics import BadToxic, Latency, Slicer, make_toxic
-from harness.toxiproxy.fatal import refuse_fatal
+from harness.toxics.fatal import refuse_fatal
 
 CRASHES = Path(__file__).parent.parent / "golden" / "toxiproxy" / "crashes.jsonl"
 

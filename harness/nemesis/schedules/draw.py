@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from harness.nemesis.fault import BadFault, Fault
+from harness.numeric import is_number
 
 FAULTS_MAX = 10_000
 """The longest schedule that is drawn."""
@@ -25,8 +25,8 @@ class Between:
     high: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and self.low <= self.high < math.inf):
-            raise BadFault(f"between {self.low} and {self.high} there is no number to draw")
+        if not (is_number(self.low) and is_number(self.high) and self.low <= self.high):
+            raise BadFault(f"between {self.low!r} and {self.high!r} there is no number to draw")
 
     def draw(self, rng: Random) -> float:
         """One number."""
@@ -87,12 +87,11 @@ def drawn(
     lies a gap of `gap_s` seconds. The same generator state draws the same schedule. Raises
     `BadFault`.
     """
-    if not menu:
-        raise BadFault("nothing can be drawn from an empty menu: name a choice or more")
+    _check_menu(menu)
     if not gap_s[0] >= STEP_S:
         raise BadFault(f"gap_s={gap_s}: its least is {STEP_S} s")
-    if not 0 < storm_s < math.inf:
-        raise BadFault(f"storm_s={storm_s} is no duration; say more than 0")
+    if not (is_number(storm_s) and storm_s > 0):
+        raise BadFault(f"storm_s={storm_s!r} is no duration; say more than 0")
     faults: list[Fault] = []
     for _ in range(side_by_side):
         for fault in _lane(rng, menu, storm_s, Between(*map(float, gap_s)), weights):
@@ -108,9 +107,18 @@ def swarm(rng: Random, menu: Sequence[Choice], **how: Any) -> list[Fault]:
     half of the menu and weighs the rest anew (Groce et al., Swarm Testing, ISSTA 2012). `how` is
     what `drawn` takes. Raises `BadFault`.
     """
+    _check_menu(menu)
     enabled = [one for one in menu if rng.random() < 0.5] or [rng.choice(list(menu))]
     weights = [rng.uniform(0.1, 1.0) for _ in enabled]
     return drawn(rng, enabled, weights=weights, **how)
+
+
+def _check_menu(menu: Sequence[Choice]) -> None:
+    if not menu:
+        raise BadFault("nothing can be drawn from an empty menu: name a choice or more")
+    for one in menu:
+        if not isinstance(one, Choice):
+            raise BadFault(f"the menu offers {one!r}; write it as choice('rst')")
 
 
 def _lane(

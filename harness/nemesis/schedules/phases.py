@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from harness.nemesis.fault import BadFault, Fault
+from harness.numeric import is_number
 
 
 def healed_by(faults: Iterable[Fault], storm_s: float) -> list[Fault]:
@@ -14,8 +14,8 @@ def healed_by(faults: Iterable[Fault], storm_s: float) -> list[Fault]:
     The two phases of a liveness test (FoundationDB, TigerBeetle): first anything may go wrong,
     then nothing does, and what must hold in the end has a deadline. Raises `BadFault`.
     """
-    if not 0 < storm_s < math.inf:
-        raise BadFault(f"storm_s={storm_s} is no duration; say more than 0")
+    if not (is_number(storm_s) and storm_s > 0):
+        raise BadFault(f"storm_s={storm_s!r} is no duration; say more than 0")
     return [_ended(fault, storm_s) for fault in faults if fault.after_s < storm_s]
 
 

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from harness.nemesis.fault import BadFault, Fault
+from harness.numeric import is_number
 
 
 def swizzle(
@@ -25,14 +26,14 @@ def swizzle(
     cut off for another length of time, and none comes back in the order in which it left. `fault`
     is one that lasts and takes the victims as `clients`. Raises `BadFault`.
     """
-    names = list(clients)
+    names = [clients] if isinstance(clients, str) else list(clients)
     if len(names) < 2 or len(set(names)) < len(names):
         raise BadFault(
             f"clients {', '.join(names) or 'none'}: swizzle takes two or more, once each"
         )
     for name, value in (("step_s", step_s), ("hold_s", hold_s)):
-        if not value > 0:
-            raise BadFault(f"{name}={value} is no duration; say more than 0")
+        if not (is_number(value) and value > 0):
+            raise BadFault(f"{name}={value!r} is no duration; say more than 0")
     cut = rng.sample(names, len(names))
     healed = rng.sample(names, len(names))
     if healed == cut:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.nemesis.fault import BadFault, Fault
+from harness.numeric import is_number
 
 SCHEMA = "squall.schedule/1"
 _KEYS = ("fault", "after_s", "for_s", "parameters")
@@ -67,6 +68,6 @@ def _read(value: Any, where: str) -> Fault:
 
 def _seconds(value: dict[str, Any], key: str, where: str) -> float:
     seconds = value[key]
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+    if not is_number(seconds):
         raise BadFault(f'{where}: "{key}" is {seconds!r}, not a number of seconds')
     return seconds

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 from harness.nemesis.fault import BadFault, Fault
+from harness.numeric import is_number, is_whole
 
 TURNS_MAX = 10_000
 
@@ -26,10 +26,10 @@ def flip_flop(*faults: Fault, every_s: float, times: int) -> list[Fault]:
     """
     if not faults:
         raise BadFault("no fault takes turns with none: name one or more")
-    if not 1 <= times <= TURNS_MAX:
-        raise BadFault(f"times={times} is no number of turns; say 1 to {TURNS_MAX}")
-    if not 0 < every_s < math.inf:
-        raise BadFault(f"every_s={every_s} is no period; say more than 0")
+    if not (is_whole(times) and 1 <= times <= TURNS_MAX):
+        raise BadFault(f"times={times!r} is no number of turns; say 1 to {TURNS_MAX}")
+    if not (is_number(every_s) and every_s > 0):
+        raise BadFault(f"every_s={every_s!r} is no period; say more than 0")
     for fault in faults:
         if (fault.for_s or 0.0) >= every_s:
             raise BadFault(

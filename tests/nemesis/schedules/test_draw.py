@@ -81,7 +81,9 @@ def test_weights_count() -> None:
     ("how", "complaint"),
     [
         ({"menu": ()}, "an empty menu"),
+        ({"menu": ["rst"]}, "the menu offers 'rst'; write it as choice"),
         ({"storm_s": 0}, "storm_s=0 is no duration"),
+        ({"storm_s": "9"}, "storm_s='9' is no duration"),
         ({"storm_s": float("inf")}, "storm_s=inf is no duration"),
         ({"gap_s": (0, 5)}, "its least is 0.1 s"),
         ({"gap_s": (5.0, 1.0)}, "no number to draw"),
@@ -112,7 +114,7 @@ def test_swizzle_heals_in_another_order_than_it_cuts() -> None:
         assert min(fault.ends_s for fault in faults) == 21
 
 
-@pytest.mark.parametrize("clients", [[], ["client-0"], ["client-0", "client-0"]])
-def test_swizzle_takes_two_or_more(clients: list[str]) -> None:
+@pytest.mark.parametrize("clients", [[], ["client-0"], ["client-0", "client-0"], "client-0"])
+def test_swizzle_takes_two_or_more(clients: list[str] | str) -> None:
     with pytest.raises(BadFault, match="two or more"):
         swizzle(Random(1), clients)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from harness.toxics import BadToxic, Bandwidth, Latency, Slicer, Toxic
+from harness.toxics.bandwidth import Bandwidth
+from harness.toxics.latency import Latency
+from harness.toxics.slicer import Slicer
+from harness.toxics.toxic import BadToxic, Toxic
 
 JITTER_MS_MAX = 2**62 - 1
 
