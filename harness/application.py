@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import math
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
-from harness.clients.contract import OwnProcess
+from harness.clients.contract import CallbackRaised, OwnProcess
+from harness.clients.program import ProgramFailed
 from harness.nemesis import CannotExpress, Victims
 from harness.nemesis.levers import ApiCall, Mishap
 from harness.process import Process
@@ -36,6 +38,26 @@ class Application:
         finally:
             for process, key in added:
                 process.mishaps.remove(key)
+
+    @asynccontextmanager
+    async def raising_callbacks(
+        self, victims: Victims, event: str, count: int | None, struck: Callable[[], None]
+    ) -> AsyncIterator[None]:
+        """Those of a program run in the program: it is told to raise, and here it is counted."""
+        hit = self._hit(victims)
+        programs = [one.client for one in hit if isinstance(one.client, OwnProcess)]
+        for program in programs:
+            await program.meddle("raise_in_callbacks", {"event": event, "count": count})
+        added = []
+        for process in hit:
+            raises = _Raises(event, count, struck, here=process.client not in programs)
+            added.append((process, process.mishaps.add(event, raises)))
+        try:
+            yield
+        finally:
+            for process, key in added:
+                process.mishaps.remove(key)
+            await self._end(victims, "raise_in_callbacks", event=event, count=0)
 
     def race(self, victims: Victims, calls: Sequence[ApiCall]) -> None:
         """Each call is a task of its own: they begin in order, before anything else happens."""
@@ -81,7 +103,7 @@ class Application:
         try:
             yield
         finally:
-            await self._meddle(victims, "slow_callbacks", seconds=0.0)
+            await self._end(victims, "slow_callbacks", seconds=0.0)
 
     async def clock_jump(self, victims: Victims, by_s: float) -> None:
         """Every timer is due so much sooner, or later."""
@@ -94,11 +116,18 @@ class Application:
         try:
             yield
         finally:
-            await self._meddle(victims, "clock_drift", factor=1.0)
+            await self._end(victims, "clock_drift", factor=1.0)
 
     async def _meddle(self, victims: Victims, f: str, **value: float) -> None:
         hit = [self._own(process) for process in self._hit(victims)]
         await asyncio.gather(*(own.meddle(f, value) for own in hit))
+
+    async def _end(self, victims: Victims, f: str, **value: Any) -> None:
+        """Heal a program that still runs; one that has been killed has nothing left to heal."""
+        for process in self._hit(victims):
+            if isinstance(process.client, OwnProcess):
+                with suppress(ProgramFailed):
+                    await process.client.meddle(f, value)
 
     @staticmethod
     def _own(process: Process) -> OwnProcess:
@@ -123,3 +152,23 @@ class Application:
             for name, process in self._processes.items()
             if victims is None or name in victims
         ]
+
+
+class _Raises:
+    """The mishap of a callback that raises, at the most so often; `here`, or in a program."""
+
+    def __init__(
+        self, event: str, count: int | None, struck: Callable[[], None], *, here: bool
+    ) -> None:
+        self._event = event
+        self._left = math.inf if count is None else count
+        self._struck = struck
+        self._here = here
+
+    def __call__(self) -> None:
+        if self._left <= 0:
+            return
+        self._left -= 1
+        self._struck()
+        if self._here:
+            raise CallbackRaised(f"the application failed in a callback of {self._event!r}")

@@ -42,6 +42,10 @@ class Client(Protocol):
         """Stop for good."""
 
 
+class CallbackRaised(Exception):
+    """The application's own code failed inside a callback, as a fault has it do."""
+
+
 @runtime_checkable
 class OwnProcess(Protocol):
     """What a client can do besides that is a process of its own."""
@@ -56,7 +60,8 @@ class OwnProcess(Protocol):
         """End at once, without a word to anybody."""
 
     async def meddle(self, f: str, value: Mapping[str, Any]) -> None:
-        """`block`: seconds; `slow_callbacks`: seconds; `clock_jump`: by_s; `clock_drift`: factor.
+        """`block`: seconds; `slow_callbacks`: seconds; `raise_in_callbacks`: event, count;
+        `clock_jump`: by_s; `clock_drift`: factor.
 
         Raises `CannotExpress`.
         """

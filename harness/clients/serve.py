@@ -2,14 +2,16 @@
 
 The other end is `harness.clients.program`. Besides the calls of the contract it knows some that
 strike the process itself: `block` stops the loop for `seconds`, `slow_callbacks` makes each
-callback of a message take `seconds` (0 ends that), `clock_jump` sets the loop's clock wrong by
-`by_s`, and `clock_drift` lets it run `factor` times as fast (1 ends that).
+callback of a message take `seconds` (0 ends that), `raise_in_callbacks` makes the next `count`
+callbacks of an `event` raise (null is all of them, 0 ends that), `clock_jump` sets the loop's clock
+wrong by `by_s`, and `clock_drift` lets it run `factor` times as fast (1 ends that).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,7 +19,7 @@ from dataclasses import asdict
 from random import Random
 from typing import Any
 
-from harness.clients.contract import Client, Maker
+from harness.clients.contract import CallbackRaised, Client, Maker
 from harness.clients.registry import UnknownClient, load_client
 from harness.clients.skewed import SkewedLoop
 from harness.history import Op
@@ -33,12 +35,14 @@ class Server:
         self._say = say
         self._client: Client | None = None
         self._slow_s = 0.0
+        self._raising, self._raises_left = "", 0.0
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._acts: Mapping[str, Callable[[Op], Awaitable[Op]]] = {
             "open": self._open,
             "close": self._close,
             "block": self._block,
             "slow_callbacks": self._slow_callbacks,
+            "raise_in_callbacks": self._raise_in_callbacks,
             "clock_jump": self._clock_jump,
             "clock_drift": self._clock_drift,
         }
@@ -88,6 +92,12 @@ class Server:
         self._slow_s = op.value["seconds"]
         return _ok(op)
 
+    async def _raise_in_callbacks(self, op: Op) -> Op:
+        count = op.value["count"]
+        self._raising = op.value["event"]
+        self._raises_left = math.inf if count is None else count
+        return _ok(op)
+
     async def _clock_jump(self, op: Op) -> Op:
         _skewed().jump(op.value["by_s"])
         return _ok(op)
@@ -100,6 +110,9 @@ class Server:
         self._say({key: value for key, value in asdict(op).items() if key != "time_s"})
         if self._slow_s and op.f == "received":
             time.sleep(self._slow_s)
+        if self._raises_left > 0 and op.f == self._raising:
+            self._raises_left -= 1
+            raise CallbackRaised(f"the application failed in a callback of {op.f!r}")
 
 
 def _skewed() -> SkewedLoop:

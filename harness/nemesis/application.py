@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.nemesis.kind import Act, Category, FaultKind, Strike
-from harness.nemesis.levers import ApiCall, Application, CannotExpress, Mishap
+from harness.nemesis.levers import ApiCall, Application, CannotExpress
 from harness.nemesis.parameters import COUNT, DURATION, SECONDS, Parameter, one_of
 from harness.nemesis.victims import VICTIMS
 
@@ -17,10 +17,6 @@ ASIDE = "aside"
 """A topic of the races alone; whatever happened there, the application does not want it after."""
 
 HITS = ("hits",)
-
-
-class CallbackRaised(Exception):
-    """The application's own code failed inside a callback."""
 
 
 def application(strike: Strike) -> Application:
@@ -34,34 +30,29 @@ def application(strike: Strike) -> Application:
 
 
 async def _callback_raises(strike: Strike) -> None:
-    def mishap(call: Callable[[ApiCall], None]) -> None:
-        raise CallbackRaised(f"the application failed in a callback of {strike['event']!r}")
+    struck = 0
 
-    await _in_callbacks(strike, mishap)
+    def count() -> None:
+        nonlocal struck
+        struck += 1
+
+    strike.count = lambda: struck
+    holder, victims = application(strike), strike.victims
+    await strike.hold(holder.raising_callbacks(victims, strike["event"], strike["count"], count))
 
 
 async def _callback_reenters(strike: Strike) -> None:
-    calls = RACES[strike["race"]]
-
-    def mishap(call: Callable[[ApiCall], None]) -> None:
-        for one in calls:
-            call(one)
-
-    await _in_callbacks(strike, mishap)
-
-
-async def _in_callbacks(strike: Strike, mishap: Mishap) -> None:
-    """Let it happen, as often as is said, and count."""
     struck = 0
 
-    def counted(call: Callable[[ApiCall], None]) -> None:
+    def mishap(call: Callable[[ApiCall], None]) -> None:
         nonlocal struck
-        if strike["count"] is None or struck < strike["count"]:
+        if struck < strike["count"]:
             struck += 1
-            mishap(call)
+            for one in RACES[strike["race"]]:
+                call(one)
 
     strike.count = lambda: struck
-    await strike.hold(application(strike).callbacks(strike.victims, strike["event"], counted))
+    await strike.hold(application(strike).callbacks(strike.victims, strike["event"], mishap))
 
 
 # Calls.
@@ -183,7 +174,7 @@ async def _running(story: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 _EVENT = Parameter(
     "event", one_of("received", "joined", "lost"), "received", "in the callback of which event"
 )
-_COUNT = Parameter("count", COUNT, None, "no more than so often")
+_COUNT = Parameter("count", COUNT, None, "no more than so often, for each client")
 _RACE = Parameter("race", one_of(*RACES), "leave_subscribe", "which calls, in one tick")
 _LIFETIME = Parameter("lifetime_s", DURATION, 10.0, "how long each token lives", "seconds")
 

@@ -130,6 +130,11 @@ class Application(Protocol):
     def callbacks(self, victims: Victims, event: str, mishap: Mishap) -> Held:
         """Inside each callback of an event (`received`, `joined`, `lost`) the mishap happens."""
 
+    def raising_callbacks(
+        self, victims: Victims, event: str, count: int | None, struck: Callable[[], None]
+    ) -> Held:
+        """Callbacks of an event raise, no more than `count` of each client; `struck` is told."""
+
     def race(self, victims: Victims, calls: Sequence[ApiCall]) -> None:
         """Begin the calls in one tick, in order, and wait for none of them."""
 

@@ -94,8 +94,20 @@ CASES = {
 }
 
 
+def hits(history: History, client: str) -> bool:
+    """The application counted callbacks that raised."""
+    return any(op.value.get("hits") for op in history.ops if op.process == "nemesis")
+
+
+IN_THE_PROGRAM = {"callback_raises": Case({}, hits, "DiesInCallback", "recovery")}
+"""Faults that strike in our process as well, and in the program where the client is one."""
+
+
+ALL = {**CASES, **IN_THE_PROGRAM}
+
+
 def bugged(name: str) -> Callable[[Random], Client]:
-    return lambda rng: served(f"tests.planted_bugs:{CASES[name].bug}", rng)
+    return lambda rng: served(f"tests.planted_bugs:{ALL[name].bug}", rng)
 
 
 def play(
@@ -106,7 +118,7 @@ def play(
         after_s=FROM_S,
         for_s=FOR_S if FAULTS[name].lasts else None,
         clients=[STRUCK],
-        **CASES[name].parameters,
+        **ALL[name].parameters,
     )
     scenario = Scenario(
         faults=[fault],
@@ -125,10 +137,10 @@ def played(
 ) -> Iterator[dict[tuple[str, str], Future[tuple[Judgement, History]]]]:
     """All of them at once: they mostly wait."""
     store, world = Store(tmp_path_factory.mktemp("run")), WireWorld(make_server)
-    with ThreadPoolExecutor(2 * len(CASES)) as pool:
+    with ThreadPoolExecutor(2 * len(ALL)) as pool:
         yield {
             (name, label): pool.submit(play, world, store, name, maker, label)
-            for name in CASES
+            for name in ALL
             for label, maker in (("manager", manager), ("bug", bugged(name)))
         }
     world.close()
@@ -146,10 +158,18 @@ def test_it_shows_and_the_manager_stands_it(name: str, played: Any) -> None:
     assert not CASES[name].effect(history, BYSTANDER), "the bystander was struck"
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", IN_THE_PROGRAM)
+def test_a_callback_raises_where_it_runs(name: str, played: Any) -> None:
+    """In the program: what is raised here would end the task that reads what it says."""
+    judgement, history = played[name, "manager"].result(timeout=90)
+    assert judgement.outcome is Outcome.VALID, judgement.reason
+    assert IN_THE_PROGRAM[name].effect(history, STRUCK)
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_it_finds_a_planted_bug(name: str, played: Any) -> None:
     judgement, _ = played[name, "bug"].result(timeout=90)
-    assert judgement.checkers[CASES[name].checker].outcome is Outcome.INVALID, judgement.reason
+    assert judgement.checkers[ALL[name].checker].outcome is Outcome.INVALID, judgement.reason
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -169,3 +189,15 @@ def test_virtual_time_holds_no_process(tmp_path: Path) -> None:
     judgement = run_storm(storm, SimWorld(make_server))
     assert judgement.outcome is Outcome.NOT_APPLICABLE
     assert "virtual time" in judgement.reason
+
+
+def test_what_has_been_killed_is_healed_of_everything(tmp_path: Path) -> None:
+    """Slow callbacks end while their program is gone; the one that is started knows of none."""
+    world, store = WireWorld(make_server), Store(tmp_path)
+    faults = [Fault("callback_slow", after_s=1, for_s=3), Fault("kill", after_s=2, for_s=4)]
+    scenario = Scenario(faults=faults, recovery_within_s=20, settle_s=3)
+    judgement = run_storm(
+        Storm(Cell("both", "manager", "wire", 1), scenario, manager), world, store
+    )
+    world.close()
+    assert judgement.outcome is Outcome.VALID, judgement.reason
