@@ -7,7 +7,8 @@ from typing import Any
 
 from fake_server.changes.filters import Filter
 from fake_server.database import DatabaseError, Table, cast, json_text, label, order_key
-from fake_server.database.expressions import like, undefined_operator
+from fake_server.database.expressions import undefined_operator
+from fake_server.database.like import like
 from fake_server.database.regex import matches
 
 _ORDER: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {

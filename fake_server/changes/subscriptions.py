@@ -10,7 +10,7 @@ from fake_server.changes import conditions
 from fake_server.changes.filters import BadFilter, Filter, parse_filters
 from fake_server.database import Caller, DatabaseError, Table, rights
 from fake_server.database.catalog import ROLES
-from fake_server.database.expressions import like
+from fake_server.database.like import like
 from fake_server.elixir import inspect, inspect_lines
 
 _EVENTS = ("INSERT", "UPDATE", "DELETE")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +12,7 @@ from sqlglot import exp
 from fake_server.database import types
 from fake_server.database.catalog import Caller, Row, Table
 from fake_server.database.errors import DatabaseError, undefined_column, unsupported
+from fake_server.database.like import like
 from fake_server.database.moments import timestamp_text
 from fake_server.database.regex import matches
 from fake_server.database.sql import name_of, type_of
@@ -152,29 +152,6 @@ def undefined_operator(left_type: str, symbol: str, right_type: str) -> Database
         hint="No operator matches the given name and argument types. You might need to add "
         "explicit type casts.",
     )
-
-
-def like(text: str, pattern: str, ignore_case: bool = False) -> bool:
-    """SQL `LIKE`: `%`, `_`, and the backslash as escape.
-
-    What stands between two `%` is looked for once and not given back, so that no text that a client
-    sends takes longer than its length times that of the pattern.
-    """
-    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
-    return re.fullmatch(_like_regex(pattern), text, flags) is not None
-
-
-def _like_regex(pattern: str) -> str:
-    parts = [""]
-    for piece in re.findall(r"\\.|.", pattern, re.DOTALL):
-        if piece == "%":
-            parts.append("")
-        else:
-            parts[-1] += "." if piece == "_" else re.escape(piece[-1])
-    if len(parts) == 1:
-        return parts[0]
-    first, *middle, last = parts
-    return first + "".join(f"(?>.*?{part})" for part in middle) + f".*{last}"
 
 
 def json_value(operand: Typed) -> Any:

@@ -12,9 +12,9 @@ from fake_server.database.expressions import (
     compare,
     contains,
     convert,
-    like,
     undefined_operator,
 )
+from fake_server.database.like import like
 from fake_server.database.regex import matches
 from fake_server.rest.model import Condition, Logic, Tree
 from fake_server.rest.search import read_search

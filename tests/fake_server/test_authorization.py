@@ -8,7 +8,7 @@ import pytest
 
 from fake_server.authorization import Access, Attempt
 from fake_server.database import Caller, Database, Policy
-from fake_server.database.expressions import like
+from fake_server.database.like import like
 from tests.fake_server.recorded_policies import RECORDED_POLICIES, policy, schema_of
 
 
