@@ -7,7 +7,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fake_server.registry import Ground, Pull, Spec, Undo, prepared
+from fake_server.pulling import Ground, Pull, Spec, Undo
+from fake_server.registry import prepared
 
 _LOG = logging.getLogger("fake_server")
 

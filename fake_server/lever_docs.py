@@ -9,7 +9,8 @@ import sys
 from typing import Any
 
 from fake_server.parameters import REQUIRED, Parameter
-from fake_server.registry import LEVERS, Spec
+from fake_server.pulling import Spec
+from fake_server.registry import LEVERS
 
 _HEAD = """\
 # Levers

@@ -17,7 +17,7 @@ from fake_server.http import Answer, Request, Route
 from fake_server.keys import Keys
 from fake_server.longpoll import LongPolling, Session
 from fake_server.node import Node
-from fake_server.registry import Ground
+from fake_server.pulling import Ground
 from fake_server.shell import OnTruth, Shell
 from fake_server.where import Where
 
