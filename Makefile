@@ -8,6 +8,7 @@ SEED ?= 1
 CLIENT ?= manager
 COMPARE ?= realtime_py
 WORLD ?= sim,wire
+WORKERS ?= 3
 TOXIPROXY ?= $(or $(SQUALL_TOXIPROXY),embedded)
 
 .PHONY: help setup scenarios check lint types walls test sim node stories bench lock clean
@@ -41,7 +42,7 @@ walls: $(STAMP)
 	$(BIN)/lint-imports
 
 test: $(STAMP) ## the tests of our own code
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile
 
 sim: $(STAMP) ## the scenarios in virtual time only
 	$(BIN)/python -m pytest scenarios --world sim --seeds 3 --seed $(SEED)
