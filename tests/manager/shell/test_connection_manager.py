@@ -205,7 +205,11 @@ async def test_closing_on_a_dead_link_takes_less_than_a_second_and_leaves_nothin
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("line", [refusing(503), reset, mute, polite], ids=str)
+@pytest.mark.parametrize(
+    "line",
+    [refusing(503), reset, mute, polite],
+    ids=["refusing", "reset", "mute", "polite"],
+)
 async def test_closing_at_any_moment_ends_the_dialling(line: Any) -> None:
     async with scripted(line) as server:
         for moment_s in (0.0, 0.001, 0.01, 0.05):
