@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +10,12 @@ from sqlglot import exp
 
 from fake_server.database import Column, DatabaseError, Reference
 from fake_server.database.sql import name_of, parse_statements, table_key, type_of
+from fake_server.database.types import canonical
 
 _SERIAL = {"smallserial": "int2", "serial": "int4", "bigserial": "int8"}
+_TYPE_NAME = re.compile(r"\s*([a-z_]\w*(?:\s+precision\b)?)", re.IGNORECASE)
+_SHORT_NAMES = ("dec", "nchar")
+"""Names of Postgres' that the parser writes out."""
 _ON_DELETE = {
     "ON DELETE CASCADE": "cascade",
     "ON DELETE SET NULL": "set null",
@@ -33,6 +38,7 @@ def parse_column(name: str, definition: str) -> tuple[Column, bool]:
     Raises `DatabaseError` for what is no column definition, or more than this database knows.
     """
     tree = _definition(definition)
+    _check_type_name(definition)
     found = _Found()
     type_name, modifier = _type(tree.args["kind"], found)
     for constraint in tree.args.get("constraints") or ():
@@ -40,6 +46,15 @@ def parse_column(name: str, definition: str) -> tuple[Column, bool]:
     if found.primary:
         found.settings["nullable"] = False
     return Column(name=name, type=type_name, modifier=modifier, **found.settings), found.primary
+
+
+def _check_type_name(definition: str) -> None:
+    """Raises `DatabaseError` 42704 for `datetime` and `string`: the parser takes the types of other
+    databases for ones of Postgres."""
+    begin = _TYPE_NAME.match(definition)
+    name = begin[1].lower() if begin else "text"
+    if canonical(name) is None and name not in (*_SERIAL, *_SHORT_NAMES):
+        raise DatabaseError("42704", f'type "{name}" does not exist')
 
 
 def _definition(definition: str) -> exp.ColumnDef:

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from fake_server import ServerConfig
 from fake_server.column_definition import parse_column
-from fake_server.database import Column, Policy, Schema, Table
+from fake_server.database import Column, DatabaseError, Policy, Schema, Table
 from fake_server.database.sql import name_of, parse_expression, parse_statements, table_key
 from fake_server.schema import SchemaError, default_schema, load, loads, server_configs
 from tests.fake_server.database.project import GOLDEN_SCHEMA
@@ -314,6 +314,30 @@ def test_a_wrong_file_is_named_by_line_key_and_rule(
     assert (error.line, error.key) == (line, key)
     assert error.rule.startswith(rule)
     assert str(error) == f"project.toml, line {line}: {key}: {error.rule}"
+
+
+@pytest.mark.parametrize(
+    "name", ["datetime", "string", "double", "blob", "tinyint", "int64", "array"]
+)
+def test_types_of_other_databases_are_refused_as_by_postgres(name: str) -> None:
+    with pytest.raises(DatabaseError, match=f'type "{name}" does not exist'):
+        parse_column("x", f"{name} not null")
+
+
+@pytest.mark.parametrize(
+    ("definition", "type_name"),
+    [
+        ("Double  Precision not null", "float8"),
+        ("character varying(5)", "varchar"),
+        ("timestamp with time zone", "timestamptz"),
+        ("dec(3, 1)", "numeric"),
+        ("int array[4]", "_int4"),
+        ('"text"', "text"),
+        ("bigserial", "int8"),
+    ],
+)
+def test_types_are_known_by_each_of_their_names(definition: str, type_name: str) -> None:
+    assert parse_column("x", definition)[0].type == type_name
 
 
 @pytest.mark.parametrize(
