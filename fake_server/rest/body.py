@@ -33,7 +33,7 @@ def read_rows(request: Request, any_keys: bool) -> Rows:
     elif kind == _FORM:
         rows = [dict(parse_qsl(text, keep_blank_values=True))]
     elif kind in ("application/json", ""):
-        rows = _json_rows(text, any_keys)
+        rows = _json_rows(request.body, any_keys)
     else:
         raise bad_body(f"Content-Type not acceptable: {kind}")
     for row in rows:
@@ -41,9 +41,9 @@ def read_rows(request: Request, any_keys: bool) -> Rows:
     return rows
 
 
-def _json_rows(text: str, any_keys: bool) -> Rows:
+def _json_rows(body: bytes, any_keys: bool) -> Rows:
     try:
-        value = types.read_json(text)
+        value = types.read_json(body.decode())
     except (ValueError, RecursionError):
         raise bad_body("Empty or invalid json") from None
     if isinstance(value, dict):

@@ -262,6 +262,13 @@ def test_a_body_that_cannot_be_written_is_refused(
     assert (status, error["code"], error["message"]) == (400, code, message)
 
 
+def test_bytes_that_are_no_text_are_refused_and_nothing_is_stored_in_their_place() -> None:
+    library = Library()
+    answer = library.raw("POST", "shelves", {}, b'{"id": 5, "room": "\xff"}', "service_role", None)
+    assert (answer.status, json.loads(answer.body)["message"]) == (400, "Empty or invalid json")
+    assert rows(library.ask("GET", "shelves?id=eq.5")) == []
+
+
 def test_rows_come_in_as_csv_and_as_a_form() -> None:
     library = Library()
     csv = {"content_type": "text/csv"}
