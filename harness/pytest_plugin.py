@@ -312,9 +312,17 @@ class Plugin:
                 self.store.write_run(self._plan([_cell(item) for item in storms]))
             except BadRun as error:
                 raise pytest.UsageError(f"--report: {error}") from None
+            except OSError as error:
+                raise pytest.UsageError(
+                    f"--report {str(self.options.report)!r} cannot be written: {error.strerror}; "
+                    "name a folder that can be"
+                ) from None
         if storms:
-            # A deploy pipeline ends a job with SIGTERM: heal, keep what was reached, then end.
+            # A deploy pipeline ends a job with SIGTERM, a terminal that closes with SIGHUP: heal,
+            # keep what was reached, then end.
             signal.signal(signal.SIGTERM, _interrupt)
+            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(signal.SIGHUP, _interrupt)
 
     def _plan(self, cells: list[Cell]) -> RunInfo:
         options = self.options

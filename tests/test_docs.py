@@ -80,14 +80,12 @@ def test_the_fault_of_the_guide_strikes(monkeypatch: pytest.MonkeyPatch) -> None
     assert judgement.outcome is Outcome.VALID, judgement.reason
 
 
-GUIDES = ("scenario", "fault", "world")
-
-
 def test_the_kit_of_the_guide_to_clients_passes_our_own() -> None:
     *_, example = blocks("docs/adding/client.md", "python")
     exec(compile(example, "docs/adding/client.md", "exec"), {})
 
 
+GUIDES = ("scenario", "fault", "client", "world")
 DOCUMENTS = ["README.md", "docs/whats-here.md", *(f"docs/adding/{one}.md" for one in GUIDES)]
 
 

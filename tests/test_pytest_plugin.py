@@ -206,7 +206,15 @@ def test_the_proxies_of_others_in_a_running_toxiproxy_are_left_alone(suite: Path
     assert Store(suite / "run").read_run().versions["toxiproxy"] == f"2.12.0 at {address}"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_report_that_cannot_be_written_is_refused_before_any_storm(suite: Path) -> None:
+    (suite / "taken").write_text("a file")
+    code, out = storm(suite, "--world", "sim", "--report", "taken/run")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "--report 'taken/run' cannot be written: Not a directory; name a folder" in out
+    assert "Traceback" not in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_interrupted_run_keeps_what_it_had(suite: Path, number: signal.Signals) -> None:
     """The storms that had ended keep their verdicts, the rest is unknown, no child is left."""
     process = subprocess.Popen(
