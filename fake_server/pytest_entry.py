@@ -6,7 +6,7 @@ plugin that they never asked for.
 
 from importlib.util import find_spec
 
-NEEDED = ("h11", "jwt", "sqlglot", "websockets")
-"""What the extra `server` brings."""
+NEEDED = ("h11", "jwt", "re2", "sqlglot", "websockets")
+"""What the extra `server` brings, and the production install."""
 
 pytest_plugins = ["fake_server.pytest_fixture"] if all(map(find_spec, NEEDED)) else []

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
+
+from fake_server.pytest_entry import NEEDED
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -72,3 +77,15 @@ def test_the_entry_offers_nothing_where_the_server_cannot_run() -> None:
         timeout=100,
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_the_entry_asks_for_all_that_the_extra_brings() -> None:
+    """One package less, and pytest would end in a traceback before its first test."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    brought = [
+        re.split(r"[^\w-]", one)[0].lower()
+        for one in (*project["dependencies"], *project["optional-dependencies"]["server"])
+    ]
+    of = packages_distributions()
+    asked = {name.lower() for module in NEEDED for name in of[module]}
+    assert sorted(asked) == sorted(brought)
