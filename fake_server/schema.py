@@ -11,7 +11,6 @@ import re
 import tomllib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import date, datetime, time
 from functools import cache
@@ -25,7 +24,6 @@ from fake_server.database import (
     Caller,
     Column,
     Database,
-    DatabaseError,
     Policy,
     Row,
     Schema,
@@ -38,30 +36,17 @@ from fake_server.database.expressions import evaluate, is_true, typed_row
 from fake_server.database.messages import messages_table
 from fake_server.database.sql import parse_expression
 from fake_server.plans import PLANS
+from fake_server.schema_node import Node, SchemaError
 from fake_server.sign_in import SignIn
 from fake_server.tenant import BadTenant, changed
-from fake_server.toml_lines import line_of
 
-Location = tuple[str | int, ...]
+__all__ = ["SchemaError", "default_schema", "load", "loads", "server_configs"]
 
-_SECRETS = ("jwt_secret", "jwks", "password")
-"""What no error may quote."""
 _IDENTITIES = ("default", "full", "nothing")
 _OF_COLUMNS = re.compile(r"select\s*\((.+)\)")
 _POLICY_COMMANDS = ("all", *COMMANDS)
 _PROJECT = ("auth", "users", "tables", "messages")
 """What a project consists of, outside of all tenants or in one."""
-
-
-class SchemaError(ValueError):
-    """A schema file that cannot be used: where, which key, and the rule that it breaks."""
-
-    def __init__(self, source: str, line: int, key: str, rule: str) -> None:
-        super().__init__(f"{source}, line {line}: {key}: {rule}")
-        self.source = source
-        self.line = line
-        self.key = key
-        self.rule = rule
 
 
 def load(path: str | Path) -> Schema:
@@ -99,7 +84,7 @@ def loads(text: str, source: str = "schema") -> Schema:
     except tomllib.TOMLDecodeError as error:
         line = getattr(error, "lineno", None) or _line_in(str(error))
         raise SchemaError(source, line, "TOML", str(error)) from None
-    node = _Node(document, (), text, source)
+    node = Node(document, (), text, source)
     node.allow("tenants", "jwt_claim_validators", *_PROJECT)
     claims = {
         name: _json(value) for name, value in node.table("jwt_claim_validators").values.items()
@@ -107,7 +92,7 @@ def loads(text: str, source: str = "schema") -> Schema:
     return replace(_project(node), tenants=_tenants(node), jwt_claim_validators=claims)
 
 
-def _project(node: _Node) -> Schema:
+def _project(node: Node) -> Schema:
     """The users, tables and policies in this table of the file."""
     tables = tuple(_table(name, table) for name, table in node.table("tables").tables())
     messages = node.table("messages")
@@ -123,104 +108,6 @@ def _project(node: _Node) -> Schema:
     return replace(schema, rows=_rows(schema, node))
 
 
-class _Node:
-    """A TOML table with its place in the file, read by key and type."""
-
-    def __init__(self, values: Mapping[str, Any], at: Location, text: str, source: str) -> None:
-        self.values = values
-        self.at = at
-        self._text = text
-        self._source = source
-
-    def error(self, rule: str, *keys: str | int) -> SchemaError:
-        """What is wrong with a key of this table, or of one below it; without keys, with itself."""
-        path = (*self.at, *keys)
-        dotted = ".".join(str(part) for part in path)
-        return SchemaError(self._source, line_of(self._text, path), dotted, rule)
-
-    def allow(self, *keys: str) -> None:
-        """Raises `SchemaError` for any other key."""
-        for key in self.values:
-            if key not in keys:
-                raise self.error(f"no such key; there are {', '.join(keys)}", key)
-
-    def get(self, key: str, kind: type, default: Any = None) -> Any:
-        """The value of a key. Raises `SchemaError` for one of another type."""
-        value = self.values.get(key, default)
-        if value is not None and (
-            not isinstance(value, kind) or (kind is int) is not _whole(value)
-        ):
-            shown = f", not {_shown(value)}" if key not in _SECRETS else ""
-            raise self.error(f"has to be {_KINDS[kind]}{shown}", key)
-        return value
-
-    def need(self, key: str, kind: type) -> Any:
-        """The same for a key that has to be there."""
-        if key not in self.values:
-            raise self.error("is missing", key)
-        return self.get(key, kind)
-
-    def one_of(self, key: str, choices: tuple[str, ...], default: str) -> Any:
-        value = self.get(key, str, default)
-        if value not in choices:
-            raise self.error(f"{value!r} is none of {', '.join(choices)}", key)
-        return value
-
-    def strings(self, key: str) -> tuple[str, ...]:
-        """A list of strings; one string stands for a list of one."""
-        value = self.values.get(key, [])
-        items = [value] if isinstance(value, str) else value
-        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            raise self.error(f"has to be a list of strings, not {_shown(value)}", key)
-        return tuple(items)
-
-    def table(self, key: str) -> _Node:
-        """The table under this key; an empty one if there is none."""
-        return self._child(self.get(key, dict, {}), key)
-
-    def tables(self) -> Iterator[tuple[str, _Node]]:
-        """All tables under this one, by name."""
-        for key in self.values:
-            yield key, self.table(key)
-
-    def list(self, key: str) -> Iterator[_Node]:
-        """The tables of an array."""
-        for index, item in enumerate(self.get(key, list, [])):
-            if not isinstance(item, dict):
-                raise self.error(f"has to be a table, not {_shown(item)}", key, index)
-            yield self._child(item, key, index)
-
-    def _child(self, values: Mapping[str, Any], *at: str | int) -> _Node:
-        return _Node(values, (*self.at, *at), self._text, self._source)
-
-    @contextmanager
-    def checking(self, key: str | int, *more: str | int) -> Iterator[None]:
-        """Blame this key for what the database says."""
-        try:
-            yield
-        except DatabaseError as error:
-            details = f" ({error.details})" if error.details else ""
-            raise self.error(error.message + details, key, *more) from None
-
-
-_KINDS = {
-    str: "a string",
-    bool: "true or false",
-    int: "a whole number",
-    dict: "a table",
-    list: "a list",
-}
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
 def _line_in(message: str) -> int:
     words = message.replace(",", " ").replace(")", " ").split()
     return int(words[words.index("line") + 1]) if "line" in words else 1
@@ -229,11 +116,11 @@ def _line_in(message: str) -> int:
 # Tenants and users.
 
 
-def _tenants(node: _Node) -> tuple[Tenant, ...]:
+def _tenants(node: Node) -> tuple[Tenant, ...]:
     return tuple(_tenant(name, tenant) for name, tenant in node.table("tenants").tables())
 
 
-def _tenant(name: str, node: _Node) -> Tenant:
+def _tenant(name: str, node: Node) -> Tenant:
     node.allow("jwt_secret", "jwks", "plan", "limits", "private_only", *_PROJECT)
     limits = node.table("limits")
     tenant = Tenant(
@@ -260,7 +147,7 @@ def _fields(tenant: Tenant) -> dict[str, Any]:
     }
 
 
-def _check_tenant(tenant: Tenant, node: _Node) -> None:
+def _check_tenant(tenant: Tenant, node: Node) -> None:
     """Try each setting on a server's defaults."""
     try:
         defaults = ServerConfig(tenant=tenant.name)
@@ -276,7 +163,7 @@ def _check_tenant(tenant: Tenant, node: _Node) -> None:
             raise node.error(str(error), *places.get(name, (name,))) from None
 
 
-def _users(node: _Node) -> tuple[User, ...]:
+def _users(node: Node) -> tuple[User, ...]:
     users = tuple(_user(user) for user in node.list("users"))
     for index, user in enumerate(users):
         earlier = users[:index]
@@ -288,7 +175,7 @@ def _users(node: _Node) -> tuple[User, ...]:
     return users
 
 
-def _user(node: _Node) -> User:
+def _user(node: Node) -> User:
     node.allow("id", "email", "password", "role", "app_metadata", "user_metadata", "confirmed")
     given = node.need("id", str)
     try:
@@ -306,7 +193,7 @@ def _user(node: _Node) -> User:
     )
 
 
-def _sign_in(node: _Node) -> SignIn:
+def _sign_in(node: Node) -> SignIn:
     known = {setting.name: setting for setting in fields(SignIn)}
     node.allow(*known)
     rates = node.table("rate_limits")
@@ -328,7 +215,7 @@ def _sign_in(node: _Node) -> SignIn:
 # Tables.
 
 
-def _table(qualified: str, node: _Node) -> Table:
+def _table(qualified: str, node: Node) -> Table:
     node.allow(
         "columns",
         "primary_key",
@@ -365,7 +252,7 @@ def _table(qualified: str, node: _Node) -> Table:
     )
 
 
-def _columns(node: _Node) -> tuple[list[Column], tuple[str, ...]]:
+def _columns(node: Node) -> tuple[list[Column], tuple[str, ...]]:
     """The columns, and those that call themselves primary key."""
     columns: list[Column] = []
     primary: list[str] = []
@@ -379,11 +266,11 @@ def _columns(node: _Node) -> tuple[list[Column], tuple[str, ...]]:
     return columns, tuple(primary)
 
 
-def _policies(node: _Node) -> tuple[Policy, ...]:
+def _policies(node: Node) -> tuple[Policy, ...]:
     return tuple(_policy(item) for item in node.list("policies"))
 
 
-def _policy(node: _Node) -> Policy:
+def _policy(node: Node) -> Policy:
     node.allow("name", "for", "to", "using", "check")
     for clause in ("using", "check"):
         if clause in node.values:
@@ -405,7 +292,7 @@ def _policy(node: _Node) -> Policy:
     )
 
 
-def _grants(node: _Node) -> Mapping[str, Any]:
+def _grants(node: Node) -> Mapping[str, Any]:
     if "grants" not in node.values:
         return dict.fromkeys(API_ROLES, COMMANDS)
     grants = node.table("grants")
@@ -421,7 +308,7 @@ def _grants(node: _Node) -> Mapping[str, Any]:
     return found
 
 
-def _readable_columns(node: _Node, columns: _Node) -> Mapping[str, tuple[str, ...]]:
+def _readable_columns(node: Node, columns: Node) -> Mapping[str, tuple[str, ...]]:
     """What `select(id, title)` among the grants of a role lets it read."""
     if "grants" not in node.values:
         return {}
@@ -440,11 +327,11 @@ def _readable_columns(node: _Node, columns: _Node) -> Mapping[str, tuple[str, ..
 # What has to fit together.
 
 
-def _named(schema: Schema, node: _Node) -> Iterator[tuple[Table, _Node]]:
+def _named(schema: Schema, node: Node) -> Iterator[tuple[Table, Node]]:
     return zip(schema.tables, (table for _, table in node.table("tables").tables()), strict=True)
 
 
-def _check_references(schema: Schema, node: _Node) -> None:
+def _check_references(schema: Schema, node: Node) -> None:
     tables = {table.key: table for table in schema.tables}
     if len(tables) < len(schema.tables):
         raise node.error("two tables have the same schema and name", "tables")
@@ -467,7 +354,7 @@ def _check_references(schema: Schema, node: _Node) -> None:
                 )
 
 
-def _check_expressions(schema: Schema, node: _Node) -> None:
+def _check_expressions(schema: Schema, node: Node) -> None:
     """Try every expression on a row of nulls, so that an unknown name is found here and now."""
     database = Database(replace(schema, rows=()), random.Random(0))
     for table, place in _named(schema, node):
@@ -481,7 +368,7 @@ def _check_expressions(schema: Schema, node: _Node) -> None:
     _try_policies(database, messages_table(schema.message_policies), node.table("messages"))
 
 
-def _try_policies(database: Database, table: Table, place: _Node) -> None:
+def _try_policies(database: Database, table: Table, place: Node) -> None:
     for index, policy in enumerate(table.policies):
         for clause, condition in (("using", policy.using), ("check", policy.check)):
             if condition is not None:
@@ -492,7 +379,7 @@ def _try(
     database: Database,
     table: Table,
     condition: str,
-    place: _Node,
+    place: Node,
     key: str,
     *more: str | int,
 ) -> None:
@@ -503,7 +390,7 @@ def _try(
         is_true(parse_expression(condition), scope)
 
 
-def _rows(schema: Schema, node: _Node) -> tuple[tuple[Table, Row], ...]:
+def _rows(schema: Schema, node: Node) -> tuple[tuple[Table, Row], ...]:
     """The seed rows in the order of the file, each tried on a database."""
     database = Database(schema, random.Random(0))
     rows: list[tuple[Table, Row]] = []
