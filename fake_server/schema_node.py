@@ -53,7 +53,7 @@ class Node:
         if value is not None and (
             not isinstance(value, kind) or (kind is int) is not _whole(value)
         ):
-            told = f", not {shown(value)}" if key not in _SECRETS else ""
+            told = f", not {_shown(value)}" if key not in _SECRETS else ""
             raise self.error(f"has to be {_KINDS[kind]}{told}", key)
         return value
 
@@ -74,7 +74,7 @@ class Node:
         value = self.values.get(key, [])
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            raise self.error(f"has to be a list of strings, not {shown(value)}", key)
+            raise self.error(f"has to be a list of strings, not {_shown(value)}", key)
         return tuple(items)
 
     def table(self, key: str) -> Node:
@@ -90,7 +90,7 @@ class Node:
         """The tables of an array."""
         for index, item in enumerate(self.get(key, list, [])):
             if not isinstance(item, dict):
-                raise self.error(f"has to be a table, not {shown(item)}", key, index)
+                raise self.error(f"has to be a table, not {_shown(item)}", key, index)
             yield self._child(item, key, index)
 
     def _child(self, values: Mapping[str, Any], *at: str | int) -> Node:
@@ -119,6 +119,6 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def shown(value: object) -> str:
+def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
