@@ -1,0 +1,22 @@
+"""A client's process has slow callbacks, a blocked loop, a death and a clock that is wrong."""
+
+from harness.nemesis import Fault
+from harness.pytest_plugin import Runner
+from harness.scenario import Scenario
+
+
+def test_a_process_in_trouble_works_again(run: Runner) -> None:
+    """Late, early or lost timers must leave no channel behind; with `--client manager_process`."""
+    run(
+        Scenario(
+            faults=[
+                Fault("callback_slow", after_s=2, for_s=3),
+                Fault("block", after_s=7, for_s=3),
+                Fault("kill", after_s=12, for_s=3),
+                Fault("clock_drift", after_s=17, for_s=2, factor=30),
+                Fault("clock_jump", after_s=20, by_s=60),
+            ],
+            recovery_within_s=30,
+            worlds=("wire",),
+        )
+    )
