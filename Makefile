@@ -9,6 +9,7 @@ CLIENT ?= manager
 COMPARE ?= realtime_py
 WORLD ?= sim,wire
 WORKERS ?= 3
+STORIES ?= scenarios
 TOXIPROXY ?= $(or $(SQUALL_TOXIPROXY),embedded)
 
 .PHONY: help setup scenarios check lint types walls test sim node stories bench lock clean
@@ -27,7 +28,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 scenarios: $(STAMP) ## storm the client in sim and wire, print the verdicts, write the run folder
-	@$(BIN)/python -m pytest scenarios -v -r fE --no-header --world $(WORLD) --client $(CLIENT) --compare '$(COMPARE)' --seed $(SEED) --report $(RUN) --toxiproxy $(TOXIPROXY)
+	@$(BIN)/python -m pytest $(STORIES) -v -r fE --no-header --world $(WORLD) --client $(CLIENT) --compare '$(COMPARE)' --seed $(SEED) --report $(RUN) --toxiproxy $(TOXIPROXY)
 
 check: lint types walls test sim ## everything that must hold before a commit
 

@@ -16,6 +16,9 @@ from harness.nemesis import CannotExpress, Victims
 from harness.nemesis.levers import ApiCall, Mishap
 from harness.process import Process
 
+HEARD_WITHIN_S = 2.0
+"""How long a heal waits for a program to say that it has heard."""
+
 
 class Application:
     """Code, calls and tokens of the application; `harness.nemesis.levers.Application`."""
@@ -123,11 +126,12 @@ class Application:
         await asyncio.gather(*(own.meddle(f, value) for own in hit))
 
     async def _end(self, victims: Victims, f: str, **value: Any) -> None:
-        """Heal a program that still runs; one that has been killed has nothing left to heal."""
-        for process in self._hit(victims):
-            if isinstance(process.client, OwnProcess):
-                with suppress(ProgramFailed):
-                    await process.client.meddle(f, value)
+        """Heal the programs that still run; one that is far behind hears of it when it reads."""
+        clients = [process.client for process in self._hit(victims)]
+        programs = [client for client in clients if isinstance(client, OwnProcess)]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARD_WITHIN_S):
+                await asyncio.gather(*(_meddle_if_alive(one, f, value) for one in programs))
 
     @staticmethod
     def _own(process: Process) -> OwnProcess:
@@ -152,6 +156,12 @@ class Application:
             for name, process in self._processes.items()
             if victims is None or name in victims
         ]
+
+
+async def _meddle_if_alive(program: OwnProcess, f: str, value: Mapping[str, Any]) -> None:
+    """One that has been killed has nothing left to heal."""
+    with suppress(ProgramFailed):
+        await program.meddle(f, value)
 
 
 class _Raises:
