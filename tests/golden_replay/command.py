@@ -9,15 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import NoReturn
 
 from harness import sim
 from tests.golden_replay.compare import Difference, compare
 from tests.golden_replay.player import Player
 from tests.golden_replay.target import FakeTarget, Target, Unable, UrlTarget
 from tests.golden_replay.transcript import BadTranscript, Case
+from tests.usage import USAGE, Parser
 
-USAGE = 3
 """The exit code of a command that makes no sense."""
 IMPOSSIBLE = {
     "postgres_restart.v1": "restarts PostgreSQL itself, which a fake server does not have",
@@ -127,14 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if different else 0
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(USAGE, f"{self.prog}: {message}\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m tests.golden",
         description="Replay recorded cases of the real server and tell every difference.",
         epilog="Exit code: 0 if all are equal, 1 if not, 3 for a command that makes no sense.",

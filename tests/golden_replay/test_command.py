@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from fake_server import FakeServer
-from tests.golden_replay.command import IMPOSSIBLE, USAGE, main
+from tests.golden_replay.command import IMPOSSIBLE, main
+from tests.usage import USAGE
 
 RECORDED = Path(__file__).parent.parent / "golden" / "supabase"
 

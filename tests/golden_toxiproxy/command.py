@@ -7,15 +7,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
 
 from harness.toxiproxy import EmbeddedToxiproxy, Unreachable
 from tests.golden_toxiproxy.compare import Difference
 from tests.golden_toxiproxy.http import NoAnswer
 from tests.golden_toxiproxy.records import RECORDED, BadRecord, Record, read_files
 from tests.golden_toxiproxy.replay import NotEmpty, Replay
+from tests.usage import USAGE, Parser
 
-USAGE = 3
 """The exit code of a command that makes no sense, or of a server that cannot be asked."""
 
 
@@ -66,14 +65,8 @@ def _address(server: str, stack: ExitStack) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(USAGE, f"{self.prog}: {message}\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m tests.golden_toxiproxy",
         description="Ask a server what a real Toxiproxy 2.12.0 was asked, and tell each "
         "difference. Its proxies are deleted first.",

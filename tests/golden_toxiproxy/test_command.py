@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.toxiproxy import EmbeddedToxiproxy
-from tests.golden_toxiproxy.command import USAGE, main
+from tests.golden_toxiproxy.command import main
 from tests.golden_toxiproxy.http import ask
 from tests.golden_toxiproxy.records import NOT_REPLAYED, RECORDED, read_files
+from tests.usage import USAGE
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import NoReturn
 
 from fake_server import ServerConfig
 from fake_server.tenant import changed
@@ -22,8 +21,8 @@ from tests.stories.play_all import Case, PlayAll, Result, Verdict
 from tests.stories.proxy_server import BadProxy, proxy_server
 from tests.stories.script import SCRIPTS, BadScript, Script, Step, read_scripts
 from tests.stories.transcript import BadRecording, read
+from tests.usage import USAGE, Parser
 
-USAGE = 3
 """The exit code of a command that makes no sense, or lacks what it needs."""
 JOBS = 46
 JAVASCRIPT = (
@@ -145,14 +144,8 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(USAGE, f"{self.prog}: {message}\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m tests.stories",
         description="Play cases that were recorded with the official clients, the real server and "
         "the real Toxiproxy again, with our server and our proxy, in real time, and tell every "

@@ -19,6 +19,7 @@ from tests.stories.play_all import Case, PlayAll, Result, Verdict
 from tests.stories.player import StepFailed
 from tests.stories.script import SCRIPTS, BadScript
 from tests.stories.transcript import BadRecording, Line, Transcript
+from tests.usage import USAGE
 
 RECORDED = Path(__file__).parent.parent / "golden" / "clients_under_faults"
 
@@ -130,7 +131,7 @@ def test_a_recording_that_cannot_be_read_is_named(tmp_path: Path, text: str, wor
 def test_a_step_that_cannot_be_played_ends_the_command_before_anything_is_played(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], step: dict[str, Any], words: str
 ) -> None:
-    assert main([str(recorded(tmp_path, "py.healthy", **step))]) == command.USAGE
+    assert main([str(recorded(tmp_path, "py.healthy", **step))]) == USAGE
     said = capsys.readouterr()
     assert f"python -m tests.stories: {tmp_path / SCRIPTS}: {words}" in said.err
     assert said.out == ""
@@ -152,7 +153,7 @@ def test_a_command_that_makes_no_sense_says_why_and_exits_with_3(
         code = main([str(RECORDED), *arguments])
     except SystemExit as exited:
         code = int(str(exited.code))
-    assert code == command.USAGE
+    assert code == USAGE
     assert words in capsys.readouterr().err
 
 
@@ -172,7 +173,7 @@ def test_without_npm_the_command_says_what_is_missing(
 ) -> None:
     monkeypatch.setattr(command, "NODE", tmp_path / "node")
     monkeypatch.setattr("shutil.which", lambda _: None)
-    assert main([str(RECORDED), "--case", "js.healthy"]) == command.USAGE
+    assert main([str(RECORDED), "--case", "js.healthy"]) == USAGE
     assert "there is no npm to install it" in capsys.readouterr().err
 
 
