@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.checkers import Checker
+from harness.checkers.words import listed
 from harness.generator import Call, calm_s
 from harness.history import FaultsFelt, Header
 from harness.nemesis import Fault, check_schedule
@@ -105,9 +106,3 @@ def storm_then_heal(
     """
     more = {"faults_felt": "any", **more}
     return Scenario(faults=healed_by(faults, storm_s), recovery_within_s=liveness_within_s, **more)
-
-
-def listed(names: Sequence[str], most: int = 5) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
