@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
 
@@ -12,9 +13,11 @@ from harness.toxiproxy.api import Answer, Api
 
 BODY_BYTES_MAX = 1 << 20
 """A longer body is refused with 413 and the connection is closed."""
+REQUEST_WITHIN_S = 15.0
+"""A request that has begun must be complete by then, as with Go's server (`toxiproxy.md` §1); here
+the connection is told so before it is closed."""
 IDLE_TIMEOUT_S = 60.0
-"""A connection without a complete request for this long is closed, and one that leaves its answer
-unread."""
+"""A connection is closed that asks nothing for this long, or leaves its answer unread."""
 HANDLER_TIMEOUT_S = 25.0
 """An answer that takes longer (a name that does not resolve) becomes a 503."""
 TIMEOUT_PAGE = "<html><head><title>Timeout</title></head><body><h1>Timeout</h1></body></html>"
@@ -47,7 +50,8 @@ class HttpConnection(asyncio.Protocol):
         self._request: h11.Request | None = None
         self._body = bytearray()
         self._answering: asyncio.Task[None] | None = None
-        self._idle: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._asked_nothing = False
         # The client does not read its answers: no more of its requests are taken meanwhile.
         self._congested = False
         self._answered = False
@@ -55,9 +59,12 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._open[self] = None
-        self._restart_idle_timer()
+        self._wait(REQUEST_WITHIN_S, self._late)
 
     def data_received(self, data: bytes) -> None:
+        if self._asked_nothing:
+            self._asked_nothing = False
+            self._wait(REQUEST_WITHIN_S, self._late)
         self._take(data)
 
     def eof_received(self) -> bool:
@@ -67,8 +74,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._open.pop(self, None)
         self._transport = None
-        if self._idle:
-            self._idle.cancel()
+        self._stop_waiting()
 
     def pause_writing(self) -> None:
         self._congested = True
@@ -121,8 +127,7 @@ class HttpConnection(asyncio.Protocol):
             self._write(h11.InformationalResponse(status_code=100, headers=[]))
 
     def _begin_answer(self) -> None:
-        if self._idle:
-            self._idle.cancel()
+        self._stop_waiting()
         if self._transport:
             self._transport.pause_reading()
         self._answering = self._loop.create_task(self._answer())
@@ -144,7 +149,7 @@ class HttpConnection(asyncio.Protocol):
         self._answering = None
         if self._transport:
             self._send(answer, head=method == "HEAD")
-            self._restart_idle_timer()
+            self._wait(IDLE_TIMEOUT_S, self.abort)
             self._answered = True
             if not self._congested:
                 self._next_request()
@@ -155,7 +160,8 @@ class HttpConnection(asyncio.Protocol):
             self._close()
         else:
             self._wire.start_next_cycle()
-            self._restart_idle_timer()
+            self._asked_nothing = True
+            self._wait(IDLE_TIMEOUT_S, self.abort)
             if self._transport:
                 self._transport.resume_reading()
             self._take(None)
@@ -190,7 +196,13 @@ class HttpConnection(asyncio.Protocol):
         if self._transport:
             self._transport.close()
 
-    def _restart_idle_timer(self) -> None:
-        if self._idle:
-            self._idle.cancel()
-        self._idle = self._loop.call_later(IDLE_TIMEOUT_S, self.abort)
+    def _late(self) -> None:
+        self._refuse(408, f"no complete request within {REQUEST_WITHIN_S:g} s")
+
+    def _wait(self, seconds: float, then: Callable[[], None]) -> None:
+        self._stop_waiting()
+        self._timer = self._loop.call_later(seconds, then)
+
+    def _stop_waiting(self) -> None:
+        if self._timer:
+            self._timer.cancel()

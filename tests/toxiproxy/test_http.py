@@ -72,10 +72,28 @@ async def test_a_body_over_the_bound_is_refused() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_asks_nothing_more_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(http, "IDLE_TIMEOUT_S", 0.1)
-    async with running() as wire, connected(wire.server.port) as (reader, _):
-        assert await reader.read() == b""
+    async with running() as wire, connected(wire.server.port) as (reader, writer):
+        writer.write(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.asyncio
+async def test_the_next_request_of_a_kept_connection_has_its_own_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "REQUEST_WITHIN_S", 0.1)
+    async with running() as wire, connected(wire.server.port) as (reader, writer):
+        writer.write(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b'"2.12.0"}\n')
+        await asyncio.sleep(0.2)
+        writer.write(b"GET /ver")
+        assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
 
 
 @pytest.mark.asyncio
