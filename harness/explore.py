@@ -33,6 +33,8 @@ class Explored:
     runs: int
     survived: int
     """Runs that were valid; what is left over told nothing (a fault that nobody felt)."""
+    exhausted: bool = False
+    """Whether the bound on shrinking ended the search: a smaller schedule may exist."""
 
 
 class _Search:
@@ -42,6 +44,7 @@ class _Search:
         self._judge = judge
         self._outcomes: dict[str, Outcome] = {}
         self.broken: list[Fault] | None = None
+        self._exhausted = False
         self._last: list[Fault] = []
         self._last_survived: list[Fault] | None = None
 
@@ -56,6 +59,11 @@ class _Search:
             self._outcomes[key] = self._run(faults)
         return self._outcomes[key] is Outcome.INVALID
 
+    def shrink(self, faults: Sequence[Fault], tries_max: int) -> None:
+        """Look for a smaller schedule than one that is known to break."""
+        shrunk = shrink(faults, self.breaks, tries_max=tries_max)
+        self.broken, self._exhausted = shrunk.faults, shrunk.exhausted
+
     def _run(self, faults: list[Fault]) -> Outcome:
         outcome = self._judge(faults).outcome
         self._last = faults
@@ -67,7 +75,8 @@ class _Search:
         faults = self.broken or self._last_survived or self._last
         outcomes = list(self._outcomes.values())
         survived = outcomes.count(Outcome.VALID)
-        return Explored(faults, self.broken is not None, len(outcomes), survived)
+        broken = self.broken is not None
+        return Explored(faults, broken, len(outcomes), survived, self._exhausted)
 
 
 def explore(
@@ -97,14 +106,14 @@ def explore(
     with suppress(_Broken):
         holds()
     if search.broken is not None:
-        search.broken = shrink(search.broken, search.breaks, tries_max=shrinks_max).faults
+        search.shrink(search.broken, shrinks_max)
     return search.explored()
 
 
 def smallest(faults: Sequence[Fault], judge: Judge, *, shrinks_max: int = SHRINKS_MAX) -> Explored:
     """Shrink a schedule that is known to break the client."""
     search = _Search(judge)
-    search.broken = shrink(faults, search.breaks, tries_max=shrinks_max).faults
+    search.shrink(faults, shrinks_max)
     return search.explored()
 
 
@@ -119,5 +128,6 @@ def schedules_verdict(found: Explored) -> Verdict:
         return Verdict(outcome, reason, {"survived": found.survived}, slis)
     faults = [repr(fault) for fault in found.faults]
     broken_by = f"broken by {', then '.join(faults)}" if faults else "broken without any fault"
-    reason = f"{broken_by} (the smallest of {found.runs} schedules tried)"
+    bound = "; a smaller one may exist, but the tries are used up" if found.exhausted else ""
+    reason = f"{broken_by} (the smallest of {found.runs} schedules tried{bound})"
     return Verdict(Outcome.INVALID, reason, {"faults": faults}, slis)

@@ -49,6 +49,8 @@ def test_shrinking_has_a_bound() -> None:
     )
     assert found.broken
     assert len(runs) <= first_broken + 1 + 2
+    assert found.exhausted
+    assert "a smaller one may exist" in schedules_verdict(found).reason
 
 
 def test_a_sound_client_survives_every_schedule() -> None:
