@@ -30,12 +30,22 @@ def main() -> int:
         return 0
     seed = secrets.randbits(64) if options.seed is None else options.seed
     try:
-        return asyncio.run(_serve(options, seed))
+        with asyncio.Runner(loop_factory=_loop) as runner:
+            return runner.run(_serve(options, seed))
     except BadAddress as error:
         return _complain(
             f"cannot listen on {options.host}:{options.port}: {error}; "
             "say --port 0 for any free port"
         )
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """The fast one, where it is to be had."""
+    if sys.platform != "linux":
+        return asyncio.new_event_loop()
+    from harness.toxiproxy.fast_loop import FastLoop
+
+    return FastLoop()
 
 
 async def _serve(options: Options, seed: int) -> int:

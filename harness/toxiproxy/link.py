@@ -146,14 +146,9 @@ class Stream:
 
     def pump(self) -> None:
         """Pass on what is due, and wake for what comes next. Call after the chain changed."""
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
         for item in self.chain.due(self._loop.time()):
             self._pass(item)
-        deadline_s = None if self.ended else self.chain.deadline()
-        if deadline_s is not None:
-            self._timer = self._loop.call_at(deadline_s, self.pump)
+        self._wake_at(None if self.ended else self.chain.deadline())
         self.balance()
 
     def balance(self) -> None:
@@ -165,6 +160,20 @@ class Stream:
         self.ended = True
         if self._timer:
             self._timer.cancel()
+
+    def _wake_at(self, deadline_s: float | None) -> None:
+        """Most of what comes changes nothing about the time of what leaves next."""
+        if self._timer:
+            if self._timer.when() == deadline_s:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline_s is not None:
+            self._timer = self._loop.call_at(deadline_s, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.pump()
 
     def _write(self, data: bytes) -> None:
         sink = self._sink.transport
