@@ -32,9 +32,10 @@ from fake_server.database import (
     User,
 )
 from fake_server.database.catalog import API_ROLES, COMMANDS, OWNER
-from fake_server.database.expressions import evaluate, is_true, typed_row
+from fake_server.database.expressions import evaluate, is_true
 from fake_server.database.messages import messages_table
 from fake_server.database.sql import parse_expression
+from fake_server.database.typed import typed_row
 from fake_server.plans import PLANS
 from fake_server.schema_node import Node, SchemaError
 from fake_server.sign_in import SignIn

@@ -7,9 +7,9 @@ from typing import Any
 
 from fake_server.changes.filters import Filter
 from fake_server.database import DatabaseError, Table, cast, json_text, label, order_key
-from fake_server.database.expressions import undefined_operator
-from fake_server.database.like import like
-from fake_server.database.regex import matches
+from fake_server.database.like import ilike, like
+from fake_server.database.regex import imatches, matches
+from fake_server.database.typed import undefined_operator
 
 _ORDER: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "eq": ("=", lambda left, right: left == right),
@@ -21,9 +21,9 @@ _ORDER: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
 }
 _TEXT: dict[str, Callable[[str, str], bool]] = {
     "like": like,
-    "ilike": lambda text, pattern: like(text, pattern, ignore_case=True),
+    "ilike": ilike,
     "match": matches,
-    "imatch": lambda text, pattern: matches(text, pattern, ignore_case=True),
+    "imatch": imatches,
 }
 _LIKE_TYPES = ("text", "bpchar", "bytea")
 _MATCH_TYPES = ("text",)

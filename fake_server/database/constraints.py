@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from fake_server.database import types
 from fake_server.database.catalog import Caller, Column, Row, Table
 from fake_server.database.errors import DatabaseError
-from fake_server.database.expressions import Scope, is_true, typed_row
+from fake_server.database.expressions import is_true
 from fake_server.database.rights import granted
+from fake_server.database.scope import Scope
 from fake_server.database.sql import parse_expression
+from fake_server.database.typed import typed_row
 
 
 def check_row(table: Table, row: Row, scope: Scope) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fake_server.database.catalog import OWNER, Caller, Row
-from fake_server.database.expressions import Scope
 from fake_server.database.realtime_functions import call
+from fake_server.database.scope import Scope
 from fake_server.database.sql import parse_statements
 from fake_server.database.statements import Session
 from fake_server.database.store import Store

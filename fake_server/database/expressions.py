@@ -1,58 +1,25 @@
-"""Evaluating SQL expressions: operators with Postgres' types and its three-valued logic."""
+"""Evaluating SQL expressions: one function for each kind of node of their trees."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlglot import exp
 
-from fake_server.database import types
-from fake_server.database.catalog import Caller, Row, Table
-from fake_server.database.errors import DatabaseError, undefined_column, unsupported
-from fake_server.database.like import like
+from fake_server.database import operators, types
+from fake_server.database.errors import DatabaseError, unsupported
+from fake_server.database.like import ilike, like
 from fake_server.database.moments import timestamp_text
-from fake_server.database.regex import matches
+from fake_server.database.operators import Operator
+from fake_server.database.regex import imatches, matches
+from fake_server.database.scope import Scope
 from fake_server.database.sql import name_of, type_of
+from fake_server.database.typed import NULL, Typed, coerce, convert
 
-
-class Typed(NamedTuple):
-    """A value and the name of its type; `unknown` is a literal that takes the type it meets."""
-
-    type: str
-    value: Any
-
-
-NULL = Typed("unknown", None)
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What an expression can see: relations by alias, who asks, and how to run a subquery."""
-
-    caller: Caller
-    now_s: float
-    call: Callable[[str, list[Typed], dict[str, Typed], Scope], Typed]
-    """Calls a function: name, arguments, named arguments."""
-    query: Callable[[exp.Expr, Scope], list[dict[str, Typed]]]
-    """Runs a subquery within this scope."""
-    relations: Mapping[str, Mapping[str, Typed]] = field(default_factory=dict)
-    outer: Scope | None = None
-
-    def within(self, relations: Mapping[str, Mapping[str, Typed]]) -> Scope:
-        """The scope of an inner query, or of one row."""
-        return Scope(self.caller, self.now_s, self.call, self.query, relations, self)
-
-
-def typed_row(table: Table, row: Row) -> dict[str, Typed]:
-    """A stored row as its columns' typed values."""
-    return {
-        column.name: Typed(column.type, row[column.name])
-        for column in table.columns
-        if column.name in row
-    }
+Operation = Callable[[Any, Scope], Typed]
+"""What a node of one kind is worth in a scope."""
 
 
 def evaluate(node: exp.Expr, scope: Scope) -> Typed:
@@ -78,92 +45,6 @@ def _condition(node: exp.Expr, scope: Scope, where: str) -> bool | None:
     return None if operand.value is None else bool(operand.value)
 
 
-def coerce(operand: Typed, type_name: str, modifier: types.Modifier = ()) -> Typed:
-    """Read a literal as this type; leave everything else alone."""
-    if operand.type == type_name and not modifier:
-        return operand
-    return convert(operand, type_name, modifier) if operand.type == "unknown" else operand
-
-
-def convert(
-    operand: Typed, type_name: str, modifier: types.Modifier = (), explicit: bool = False
-) -> Typed:
-    """A value as one of another type; only an explicit cast cuts off what is too long."""
-    if operand.value is None:
-        return Typed(type_name, None)
-    value = operand.value
-    fractional = isinstance(value, float | Decimal)
-    if fractional and type_name in ("int2", "int4", "int8"):
-        value = types.round_to_integer(value)
-    if isinstance(value, int) and type_name in _BITS and not _fits(value, type_name):
-        raise DatabaseError("22003", f"{types.label(type_name)} out of range")
-    if operand.type == "bool" and types.category(type_name) == "S":
-        return Typed(type_name, "true" if value else "false")
-    text = value if operand.type == "unknown" else types.output(operand.type, value)
-    return Typed(type_name, types.cast(type_name, text, modifier, explicit))
-
-
-_BITS = {"int2": 15, "int4": 31, "int8": 63}
-
-
-def _fits(number: int, type_name: str) -> bool:
-    bound = 1 << _BITS[type_name]
-    return -bound <= number < bound
-
-
-def assign(operand: Typed, column: str, type_name: str, modifier: types.Modifier) -> Any:
-    """The value as stored in a column. Raises `DatabaseError` 42804 where types do not meet."""
-    same = types.category(operand.type) == types.category(type_name)
-    if not (same or operand.type == "unknown" or types.category(type_name) == "S"):
-        raise DatabaseError(
-            "42804",
-            f'column "{column}" is of type {types.label(type_name)} but expression is of type '
-            f"{types.label(operand.type)}",
-            hint="You will need to rewrite or cast the expression.",
-        )
-    return convert(operand, type_name, modifier).value
-
-
-def compare(left: Typed, right: Typed, symbol: str = "=") -> int | None:
-    """-1, 0 or 1; None if either is null. Raises `DatabaseError` 42883 for types that do not
-    compare."""
-    left, right = _meet(left, right, symbol)
-    if left.value is None or right.value is None:
-        return None
-    left_key, right_key = (types.order_key(side.type, side.value) for side in (left, right))
-    return int(left_key > right_key) - int(left_key < right_key)
-
-
-def _meet(left: Typed, right: Typed, symbol: str) -> tuple[Typed, Typed]:
-    if left.type == "unknown":
-        left = convert(left, "text" if right.type == "unknown" else right.type)
-    if right.type == "unknown":
-        right = convert(right, left.type)
-    if types.category(left.type) != types.category(right.type):
-        raise undefined_operator(left.type, symbol, right.type)
-    return left, right
-
-
-def undefined_operator(left_type: str, symbol: str, right_type: str) -> DatabaseError:
-    """Postgres' words for an operator that these types do not have."""
-    return DatabaseError(
-        "42883",
-        f"operator does not exist: {types.label(left_type)} {symbol} {types.label(right_type)}",
-        hint="No operator matches the given name and argument types. You might need to add "
-        "explicit type casts.",
-    )
-
-
-def json_value(operand: Typed) -> Any:
-    """What `to_jsonb` makes of a value: numbers that JSON lacks become text."""
-    number = isinstance(operand.value, float | Decimal)
-    if number and types.json_text(operand.value) == "null":
-        return types.number_text(operand.value)
-    if operand.type.startswith("_") and operand.value is not None:
-        return [json_value(Typed(operand.type[1:], item)) for item in operand.value]
-    return operand.value
-
-
 # One function for each kind of node.
 
 
@@ -179,34 +60,16 @@ def _literal(node: exp.Literal, _: Scope) -> Typed:
 
 
 def _column(node: exp.Column, scope: Scope) -> Typed:
-    name = name_of(node)
     alias = name_of(node.args["table"]) if node.args.get("table") else None
-    level: Scope | None = scope
-    while level is not None:
-        for relation, columns in level.relations.items():
-            if alias in (None, relation) and name in columns:
-                return columns[name]
-        if alias is None and name in level.relations:
-            return _record(level.relations[name])
-        level = level.outer
-    raise undefined_column(f"{alias}.{name}" if alias else name)
+    return scope.find(name_of(node), alias)
 
 
-def _record(columns: Mapping[str, Typed]) -> Typed:
-    """A whole row as one value: what `new` and `old` are in a trigger."""
-    if not columns:
-        return Typed("jsonb", None)
-    return Typed("jsonb", {name: json_value(typed) for name, typed in columns.items()})
+def _logic(word: str, combine: Callable[[list[bool | None]], bool | None]) -> Operation:
+    def operation(node: Any, scope: Scope) -> Typed:
+        sides = [_condition(side, scope, word) for side in (node.left, node.right)]
+        return Typed("bool", combine(sides))
 
-
-def _and(node: exp.And, scope: Scope) -> Typed:
-    sides = [_condition(side, scope, "AND") for side in (node.left, node.right)]
-    return Typed("bool", False if False in sides else None if None in sides else True)
-
-
-def _or(node: exp.Or, scope: Scope) -> Typed:
-    sides = [_condition(side, scope, "OR") for side in (node.left, node.right)]
-    return Typed("bool", True if True in sides else None if None in sides else False)
+    return operation
 
 
 def _not(node: exp.Not, scope: Scope) -> Typed:
@@ -214,13 +77,20 @@ def _not(node: exp.Not, scope: Scope) -> Typed:
     return Typed("bool", None if value is None else not value)
 
 
-def _comparison(symbol: str, test: Callable[[int], bool]) -> Callable[[Any, Scope], Typed]:
+def _binary(operator: Operator) -> Operation:
     def operation(node: Any, scope: Scope) -> Typed:
-        left = evaluate(node.left, scope)
+        return operator(evaluate(node.this, scope), evaluate(node.expression, scope))
+
+    return operation
+
+
+def _comparison(symbol: str, test: Callable[[int], bool]) -> Operation:
+    compared = _binary(operators.comparison(symbol, test))
+
+    def operation(node: Any, scope: Scope) -> Typed:
         if isinstance(node.right, exp.Any):
-            return _any_of(left, node.right, scope, test)
-        order = compare(left, evaluate(node.right, scope), symbol)
-        return Typed("bool", None if order is None else test(order))
+            return _any_of(evaluate(node.left, scope), node.right, scope, test)
+        return compared(node, scope)
 
     return operation
 
@@ -234,14 +104,7 @@ def _any_of(left: Typed, node: exp.Any, scope: Scope, test: Callable[[int], bool
         if not array.type.startswith("_"):
             raise DatabaseError("42809", "op ANY/ALL (array) requires array on right side")
         items = [Typed(array.type[1:], item) for item in array.value or []]
-    return _exists_match(left, items, test)
-
-
-def _exists_match(left: Typed, items: list[Typed], test: Callable[[int], bool]) -> Typed:
-    orders = [compare(left, item) for item in items]
-    if any(order is not None and test(order) for order in orders):
-        return Typed("bool", True)
-    return Typed("bool", None if None in orders else False)
+    return operators.any_of(left, items, test)
 
 
 def _in(node: exp.In, scope: Scope) -> Typed:
@@ -251,16 +114,12 @@ def _in(node: exp.In, scope: Scope) -> Typed:
         items = [_only(row) for row in rows]
     else:
         items = [evaluate(item, scope) for item in node.expressions]
-    return _exists_match(left, items, lambda order: order == 0)
+    return operators.any_of(left, items, lambda order: order == 0)
 
 
 def _between(node: exp.Between, scope: Scope) -> Typed:
-    value = evaluate(node.this, scope)
-    low = compare(value, evaluate(node.args["low"], scope), ">=")
-    high = compare(value, evaluate(node.args["high"], scope), "<=")
-    if (low is not None and low < 0) or (high is not None and high > 0):
-        return Typed("bool", False)
-    return Typed("bool", None if low is None or high is None else True)
+    least, most = evaluate(node.args["low"], scope), evaluate(node.args["high"], scope)
+    return operators.between(evaluate(node.this, scope), least, most)
 
 
 def _is(node: exp.Is, scope: Scope) -> Typed:
@@ -270,132 +129,33 @@ def _is(node: exp.Is, scope: Scope) -> Typed:
     return Typed("bool", same is not bool(node.args.get("negate")))
 
 
-def _distinct(distinct: bool) -> Callable[[Any, Scope], Typed]:
-    def operation(node: Any, scope: Scope) -> Typed:
-        left, right = evaluate(node.left, scope), evaluate(node.right, scope)
-        order = compare(left, right, "=")
-        same = left.value is right.value if order is None else order == 0
-        return Typed("bool", same is not distinct)
-
-    return operation
-
-
-def _matching(test: Callable[[str, str], bool]) -> Callable[[Any, Scope], Typed]:
-    def operation(node: Any, scope: Scope) -> Typed:
-        left = coerce(evaluate(node.this, scope), "text")
-        right = coerce(evaluate(node.expression, scope), "text")
-        for side in (left, right):
-            if types.category(side.type) != "S":
-                raise undefined_operator(left.type, "~~", right.type)
-        if left.value is None or right.value is None:
-            return Typed("bool", None)
-        return Typed("bool", test(left.value, right.value))
-
-    return operation
-
-
-def _arithmetic(symbol: str, compute: Callable[[Any, Any], Any]) -> Callable[[Any, Scope], Typed]:
-    def operation(node: Any, scope: Scope) -> Typed:
-        left, right = evaluate(node.left, scope), evaluate(node.right, scope)
-        left, right = _meet(left, right, symbol)
-        if types.category(left.type) != "N":
-            raise undefined_operator(left.type, symbol, right.type)
-        kind = _wider(left.type, right.type)
-        if left.value is None or right.value is None:
-            return Typed(kind, None)
-        if kind == "float8":
-            return Typed(kind, compute(float(left.value), float(right.value)))
-        result = compute(left.value, right.value)
-        if kind in _BITS and not _fits(result, kind):
-            raise DatabaseError("22003", f"{types.label(kind)} out of range")
-        return Typed(kind, types.cast(kind, types.number_text(result)))
-
-    return operation
-
-
-_WIDTH = ("int2", "int4", "int8", "numeric", "float4", "float8")
-
-
-def _wider(left: str, right: str) -> str:
-    kind = max(left, right, key=_WIDTH.index)
-    return "float8" if kind == "float4" else kind
-
-
-def _divide(left: Any, right: Any) -> Any:
-    if not right:
-        raise DatabaseError("22012", "division by zero")
-    if isinstance(left, int) and isinstance(right, int):
-        quotient = abs(left) // abs(right)
-        return quotient if (left < 0) == (right < 0) else -quotient
-    return left / right
-
-
-def _remainder(left: Any, right: Any) -> Any:
-    return left - right * _divide(left, right)
-
-
 def _negative(node: exp.Neg, scope: Scope) -> Typed:
-    operand = evaluate(node.this, scope)
-    if operand.type == "unknown" or types.category(operand.type) != "N":
-        raise unsupported(node.sql(dialect="postgres"))
-    return Typed(operand.type, None if operand.value is None else -operand.value)
+    return _known(operators.negative(evaluate(node.this, scope)), node)
 
 
 def _concatenation(node: exp.DPipe, scope: Scope) -> Typed:
     left, right = evaluate(node.left, scope), evaluate(node.right, scope)
-    if "jsonb" in (left.type, right.type):
-        left, right = coerce(left, "jsonb"), coerce(right, "jsonb")
-        if isinstance(left.value, dict) and isinstance(right.value, dict):
-            return Typed("jsonb", {**left.value, **right.value})
+    return _known(operators.concatenation(left, right), node)
+
+
+def _known(result: Typed | None, node: exp.Expr) -> Typed:
+    if result is None:
         raise unsupported(node.sql(dialect="postgres"))
-    if left.value is None or right.value is None:
-        return Typed("text", None)
-    return Typed("text", convert(left, "text").value + convert(right, "text").value)
+    return result
 
 
 def _cast(node: exp.Cast, scope: Scope) -> Typed:
     return convert(evaluate(node.this, scope), *type_of(node.to), explicit=True)
 
 
-def _member(as_text: bool) -> Callable[[Any, Scope], Typed]:
+def _member(as_text: bool) -> Operation:
     """`->` and `->>`."""
 
     def operation(node: Any, scope: Scope) -> Typed:
-        found = coerce(evaluate(node.this, scope), "jsonb").value
-        for key in node.expression.expressions[1:]:
-            found = _step(found, key.this)
-        if not as_text:
-            return Typed("jsonb", found)
-        if found is None or isinstance(found, str):
-            return Typed("text", found)
-        return Typed("text", types.json_text(found))
+        path = [key.this for key in node.expression.expressions[1:]]
+        return operators.member(evaluate(node.this, scope), path, as_text)
 
     return operation
-
-
-def _step(value: Any, key: Any) -> Any:
-    if isinstance(value, dict):
-        return value.get(str(key))
-    if isinstance(value, list) and isinstance(key, int) and -len(value) <= key < len(value):
-        return value[key]
-    return None
-
-
-def _contains(node: exp.ArrayContainsAll, scope: Scope) -> Typed:
-    left, right = evaluate(node.left, scope), evaluate(node.right, scope)
-    left, right = coerce(left, "jsonb"), coerce(right, left.type)
-    if left.value is None or right.value is None:
-        return Typed("bool", None)
-    return Typed("bool", contains(left.value, right.value))
-
-
-def contains(whole: Any, part: Any) -> bool:
-    """`@>` for jsonb and arrays."""
-    if isinstance(whole, dict) and isinstance(part, dict):
-        return all(key in whole and contains(whole[key], part[key]) for key in part)
-    if isinstance(whole, list) and isinstance(part, list):
-        return all(any(contains(item, wanted) for item in whole) for wanted in part)
-    return type(whole) is type(part) and bool(whole == part)
 
 
 def _case(node: exp.Case, scope: Scope) -> Typed:
@@ -461,7 +221,7 @@ def _now(_: exp.Expr, scope: Scope) -> Typed:
     return Typed("timestamptz", timestamp_text(scope.now_s))
 
 
-_OPERATIONS: dict[type[exp.Expr], Callable[[Any, Scope], Typed]] = {
+_OPERATIONS: dict[type[exp.Expr], Operation] = {
     exp.Literal: _literal,
     exp.ByteString: lambda node, _: Typed("unknown", str(node.this)),
     exp.Null: lambda _node, _scope: NULL,
@@ -469,8 +229,8 @@ _OPERATIONS: dict[type[exp.Expr], Callable[[Any, Scope], Typed]] = {
     exp.Column: _column,
     exp.Paren: lambda node, scope: evaluate(node.this, scope),
     exp.Alias: lambda node, scope: evaluate(node.this, scope),
-    exp.And: _and,
-    exp.Or: _or,
+    exp.And: _logic("AND", operators.both),
+    exp.Or: _logic("OR", operators.either),
     exp.Not: _not,
     exp.EQ: _comparison("=", lambda order: order == 0),
     exp.NEQ: _comparison("<>", lambda order: order != 0),
@@ -478,26 +238,26 @@ _OPERATIONS: dict[type[exp.Expr], Callable[[Any, Scope], Typed]] = {
     exp.LTE: _comparison("<=", lambda order: order <= 0),
     exp.GT: _comparison(">", lambda order: order > 0),
     exp.GTE: _comparison(">=", lambda order: order >= 0),
-    exp.NullSafeEQ: _distinct(distinct=False),
-    exp.NullSafeNEQ: _distinct(distinct=True),
+    exp.NullSafeEQ: _binary(operators.distinct(False)),
+    exp.NullSafeNEQ: _binary(operators.distinct(True)),
     exp.In: _in,
     exp.Between: _between,
     exp.Is: _is,
-    exp.Like: _matching(like),
-    exp.ILike: _matching(lambda text, pattern: like(text, pattern, ignore_case=True)),
-    exp.RegexpLike: _matching(matches),
-    exp.RegexpILike: _matching(lambda text, pattern: matches(text, pattern, ignore_case=True)),
-    exp.Add: _arithmetic("+", lambda left, right: left + right),
-    exp.Sub: _arithmetic("-", lambda left, right: left - right),
-    exp.Mul: _arithmetic("*", lambda left, right: left * right),
-    exp.Div: _arithmetic("/", _divide),
-    exp.Mod: _arithmetic("%", _remainder),
+    exp.Like: _binary(operators.matching(like)),
+    exp.ILike: _binary(operators.matching(ilike)),
+    exp.RegexpLike: _binary(operators.matching(matches)),
+    exp.RegexpILike: _binary(operators.matching(imatches)),
+    exp.Add: _binary(operators.arithmetic("+", lambda left, right: left + right)),
+    exp.Sub: _binary(operators.arithmetic("-", lambda left, right: left - right)),
+    exp.Mul: _binary(operators.arithmetic("*", lambda left, right: left * right)),
+    exp.Div: _binary(operators.arithmetic("/", operators.divide)),
+    exp.Mod: _binary(operators.arithmetic("%", operators.remainder)),
     exp.Neg: _negative,
     exp.DPipe: _concatenation,
     exp.Cast: _cast,
     exp.JSONExtract: _member(as_text=False),
     exp.JSONExtractScalar: _member(as_text=True),
-    exp.ArrayContainsAll: _contains,
+    exp.ArrayContainsAll: _binary(operators.containment),
     exp.Case: _case,
     exp.Array: _array,
     exp.Subquery: _subquery,

@@ -10,8 +10,9 @@ from typing import Any
 
 from fake_server.database import types
 from fake_server.database.errors import DatabaseError
-from fake_server.database.expressions import NULL, Scope, Typed, coerce, convert, json_value
 from fake_server.database.moments import timestamp_text
+from fake_server.database.scope import Scope
+from fake_server.database.typed import NULL, Typed, coerce, convert, json_value
 
 Function = Callable[[list[Typed], Scope], Typed]
 

@@ -12,12 +12,20 @@ import re
 _PIECE = re.compile(r"\\.|.", re.DOTALL)
 
 
-def like(text: str, pattern: str, ignore_case: bool = False) -> bool:
+def like(text: str, pattern: str) -> bool:
     """Whether a pattern fits the whole of a text."""
+    return _fits(text, pattern, re.DOTALL)
+
+
+def ilike(text: str, pattern: str) -> bool:
+    """The same whatever the case of letters."""
+    return _fits(text, pattern, re.DOTALL | re.IGNORECASE)
+
+
+def _fits(text: str, pattern: str, flags: re.RegexFlag) -> bool:
     pieces = _PIECE.findall(pattern)
     if len(pieces) - pieces.count("%") > len(text):
         return False
-    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
     return re.fullmatch(_regex(pieces), text, flags) is not None
 
 

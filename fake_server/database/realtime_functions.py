@@ -8,8 +8,9 @@ from typing import Any
 from fake_server.database import functions
 from fake_server.database.catalog import OWNER
 from fake_server.database.errors import DatabaseError
-from fake_server.database.expressions import Scope, Typed, coerce
+from fake_server.database.scope import Scope
 from fake_server.database.store import Store
+from fake_server.database.typed import Typed, coerce
 
 _VOID = Typed("text", "")
 

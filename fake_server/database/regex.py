@@ -49,10 +49,15 @@ _BAD_ESCAPE = r"invalid escape \ sequence"
 _BAD_COUNT = "invalid repetition count(s)"
 
 
-def matches(text: str, pattern: str, ignore_case: bool = False) -> bool:
-    """Whether a pattern is found in a text. Raises `DatabaseError` 2201B for a broken one, and
+def matches(text: str, pattern: str) -> bool:
+    """`~`: whether a pattern is found in a text. Raises `DatabaseError` 2201B for a broken one, and
     0A000 for one that looks around or back."""
-    return _compiled(pattern, ignore_case).search(text) is not None
+    return _compiled(pattern, ignore_case=False).search(text) is not None
+
+
+def imatches(text: str, pattern: str) -> bool:
+    """`~*`: the same whatever the case of letters."""
+    return _compiled(pattern, ignore_case=True).search(text) is not None
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from fake_server.database.expressions import Typed, json_value
+from fake_server.database.typed import Typed, json_value
 from fake_server.database.types import Value
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from fake_server.database.catalog import Caller, Command, Policy, Row, Table
 from fake_server.database.errors import DatabaseError
-from fake_server.database.expressions import Scope, is_true, typed_row
+from fake_server.database.expressions import is_true
+from fake_server.database.scope import Scope
 from fake_server.database.sql import parse_expression
+from fake_server.database.typed import typed_row
 
 
 def granted(table: Table, command: Command, caller: Caller) -> bool:

@@ -25,7 +25,7 @@ from fake_server.database.catalog import (
 )
 from fake_server.database.constraints import check_row, discreet, has_children, no_parent
 from fake_server.database.errors import DatabaseError, undefined_column, undefined_table
-from fake_server.database.expressions import Scope, Typed, assign, evaluate, typed_row
+from fake_server.database.expressions import evaluate
 from fake_server.database.heap import Heap
 from fake_server.database.messages import (
     RETENTION_S,
@@ -34,8 +34,10 @@ from fake_server.database.messages import (
     newest,
     stored_message,
 )
+from fake_server.database.scope import Scope
 from fake_server.database.sql import parse_expression
 from fake_server.database.triggers import Trigger, Triggers
+from fake_server.database.typed import Typed, assign, typed_row
 
 _LOG_ROWS_MAX = 100_000
 _IN_WORDS = {"update": ("update", "updating"), "delete": ("delete from", "deleting from")}

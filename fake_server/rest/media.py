@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fake_server.database.expressions import Typed
+from fake_server.database.typed import Typed
 from fake_server.http import Request
 from fake_server.rest.errors import Refused, not_single
 from fake_server.rest.values import array_of, csv_of, object_of

@@ -7,15 +7,10 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from fake_server.database import DatabaseError, Row, Table, types
-from fake_server.database.expressions import (
-    Typed,
-    compare,
-    contains,
-    convert,
-    undefined_operator,
-)
-from fake_server.database.like import like
-from fake_server.database.regex import matches
+from fake_server.database.like import ilike, like
+from fake_server.database.operators import contains
+from fake_server.database.regex import imatches, matches
+from fake_server.database.typed import Typed, compare, convert, undefined_operator
 from fake_server.rest.model import Condition, Logic, Tree
 from fake_server.rest.search import read_search
 from fake_server.rest.values import getter
@@ -34,9 +29,9 @@ _ORDERS: dict[str, tuple[str, Callable[[int], bool]]] = {
 }
 _PATTERNS: dict[str, tuple[str, Callable[[str, str], bool]]] = {
     "like": ("~~", like),
-    "ilike": ("~~*", lambda text, pattern: like(text, pattern, ignore_case=True)),
+    "ilike": ("~~*", ilike),
     "match": ("~", matches),
-    "imatch": ("~*", lambda text, pattern: matches(text, pattern, ignore_case=True)),
+    "imatch": ("~*", imatches),
 }
 _RANGES = {"sl": "<<", "sr": ">>", "nxr": "&<", "nxl": "&>", "adj": "-|-"}
 _SETS = {"cs": "@>", "cd": "<@", "ov": "&&"}

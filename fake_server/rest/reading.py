@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from fake_server.database import Caller, Database, DatabaseError, Row, Table, types
-from fake_server.database.expressions import Typed
+from fake_server.database.typed import Typed
 from fake_server.rest.errors import Refused, not_embedded
 from fake_server.rest.model import (
     Condition,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from fake_server.database import DatabaseError, types
-from fake_server.database.expressions import Typed, undefined_operator
+from fake_server.database.typed import Typed, undefined_operator
 from fake_server.rest.model import Condition
 
 _WORD = re.compile(r"\w+")

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from fake_server.database import DatabaseError, Row, Table, types
-from fake_server.database.expressions import Typed, convert
+from fake_server.database.typed import Typed, convert
 from fake_server.rest.model import Field, Step
 
 Getter = Callable[[Row], Typed]

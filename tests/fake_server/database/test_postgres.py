@@ -12,9 +12,9 @@ import pytest
 
 from fake_server.database import Caller, Database, DatabaseError, json_text, types
 from fake_server.database.catalog import OWNER
-from fake_server.database.expressions import Typed, json_value
-from fake_server.database.regex import matches
+from fake_server.database.regex import imatches, matches
 from fake_server.database.sql import parse_expression, type_of
+from fake_server.database.typed import Typed, json_value
 from fake_server.schema import load
 from tests.fake_server.database.project import NOW_S
 
@@ -83,8 +83,8 @@ def found(pattern: str) -> Any:
     """The texts that a pattern matches, then those that it matches in any case."""
     try:
         return [
-            [text for text in TEXTS if matches(text, pattern, ignore_case)] or None
-            for ignore_case in (False, True)
+            [text for text in TEXTS if finds(text, pattern)] or None
+            for finds in (matches, imatches)
         ]
     except DatabaseError as error:
         return refusal(error)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fake_server.database.expressions import Typed
+from fake_server.database.typed import Typed
 from fake_server.rest.values import csv_of, json_of
 
 
