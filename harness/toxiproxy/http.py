@@ -189,7 +189,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _write(self, event: h11.Event) -> None:
         data = self._wire.send(event)
-        if data and self._transport:
+        if data and self._transport and not self._transport.is_closing():
             self._transport.write(data)
 
     def _close(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from contextlib import ExitStack
+from itertools import chain, repeat
 from typing import Any
 from urllib.parse import quote
 
@@ -206,13 +207,12 @@ async def test_a_request_that_comes_too_slowly_is_cut_off(
     monkeypatch.setattr(http, "REQUEST_WITHIN_S", 0.3)
     async with running() as wire, connected(wire.server.port) as (reader, writer):
         ended = asyncio.create_task(reader.read())
-        for byte in [bytes([byte]) for byte in half] or [b""]:
-            writer.write(byte)
-            await asyncio.sleep(0.02)
+        sent = chain((bytes([byte]) for byte in half), repeat(b"x" if half else b""))
         async with asyncio.timeout(PROMPT_S):
             while not ended.done():
-                writer.write(b"x" if half else b"")
-                await asyncio.sleep(0.05)
+                if not writer.is_closing():
+                    writer.write(next(sent))
+                await asyncio.sleep(0.02)
         # It is told why, unless bytes that were under way reset the connection first.
         if not isinstance(ended.exception(), ConnectionResetError):
             assert ended.result().startswith(b"HTTP/1.1 408 ")
