@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from fake_server.database import Caller, Change, Column, Row, Table, json_text, label, rights
+from fake_server.database.output import output
 from fake_server.database.render import log_value
 from fake_server.database.toast import unchanged
-from fake_server.database.types import output
 
 Record = dict[str, Any]
 """Column → value as the log has it; NaN, the infinities and null are None."""

@@ -17,7 +17,9 @@ from fake_server.database.catalog import (
 )
 from fake_server.database.engine import Database
 from fake_server.database.errors import DatabaseError
-from fake_server.database.types import cast, from_json, json_text, label, order_key
+from fake_server.database.json_values import json_text
+from fake_server.database.ordering import order_key
+from fake_server.database.types import cast, from_json, label
 
 __all__ = [
     "Caller",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fake_server.database import types
 from fake_server.database.catalog import Caller, Column, Row, Table
 from fake_server.database.errors import DatabaseError
 from fake_server.database.expressions import is_true
+from fake_server.database.output import output
 from fake_server.database.rights import granted
 from fake_server.database.scope import Scope
 from fake_server.database.sql import parse_expression
@@ -45,7 +45,7 @@ def _check(table: Table, column: Column, row: Row, scope: Scope) -> None:
 
 def _failing_row(table: Table, row: Row) -> str:
     values = (
-        "null" if row[column.name] is None else types.output(column.type, row[column.name])[:64]
+        "null" if row[column.name] is None else output(column.type, row[column.name])[:64]
         for column in table.columns
     )
     return f"Failing row contains ({', '.join(values)})."

@@ -28,3 +28,8 @@ def undefined_column(name: str, relation: str | None = None) -> DatabaseError:
 def unsupported(what: str) -> DatabaseError:
     """Valid for Postgres perhaps, but more than this database was made for."""
     return DatabaseError("0A000", f"the fake database does not know: {what}")
+
+
+def invalid_syntax(type_label: str, text: str) -> DatabaseError:
+    """For a text that is no value of this type."""
+    return DatabaseError("22P02", f'invalid input syntax for type {type_label}: "{text}"')

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from fake_server.database.catalog import Row, Table
 from fake_server.database.errors import DatabaseError
-from fake_server.database.types import order_key, output
+from fake_server.database.ordering import order_key
+from fake_server.database.output import output
 
 Key = tuple[object, ...]
 

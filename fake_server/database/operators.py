@@ -7,6 +7,8 @@ from typing import Any
 
 from fake_server.database import types
 from fake_server.database.errors import DatabaseError
+from fake_server.database.json_values import json_text
+from fake_server.database.numbers import number_text
 from fake_server.database.typed import (
     Typed,
     check_range,
@@ -94,7 +96,7 @@ def arithmetic(symbol: str, compute: Callable[[Any, Any], Any]) -> Operator:
             return Typed(kind, compute(float(left.value), float(right.value)))
         result = compute(left.value, right.value)
         check_range(result, kind)
-        return Typed(kind, types.cast(kind, types.number_text(result)))
+        return Typed(kind, types.cast(kind, number_text(result)))
 
     return operator
 
@@ -150,7 +152,7 @@ def member(whole: Typed, path: list[Any], as_text: bool) -> Typed:
         return Typed("jsonb", found)
     if found is None or isinstance(found, str):
         return Typed("text", found)
-    return Typed("text", types.json_text(found))
+    return Typed("text", json_text(found))
 
 
 def _step(value: Any, key: Any) -> Any:

@@ -11,11 +11,11 @@ from fake_server.database import definitions
 from fake_server.database.catalog import Caller, OnConflict, Predicate, Row, Table
 from fake_server.database.errors import DatabaseError, undefined_column, unsupported
 from fake_server.database.expressions import evaluate, is_true
+from fake_server.database.ordering import order_key
 from fake_server.database.scope import Scope
 from fake_server.database.sql import name_of, table_key
 from fake_server.database.store import Store
 from fake_server.database.typed import Typed, assign, typed_row
-from fake_server.database.types import order_key
 
 Relation = list[dict[str, Typed]]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fake_server.database import types
 from fake_server.database.catalog import Column, Row, Table
+from fake_server.database.output import output
 
 _TUPLE_BYTES_MAX = 2032
 _HEADER_BYTES = 24
@@ -75,7 +75,7 @@ def _bytes(column: Column, row: Row) -> int:
 
 
 def _octets(column: Column, row: Row) -> bytes:
-    text = types.output(column.type, row[column.name])
+    text = output(column.type, row[column.name])
     if column.type == "bytea":
         return bytes.fromhex(text.removeprefix("\\x"))
     return text.encode("utf-8", "replace")

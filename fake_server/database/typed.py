@@ -8,6 +8,10 @@ from typing import Any, NamedTuple
 from fake_server.database import types
 from fake_server.database.catalog import Row, Table
 from fake_server.database.errors import DatabaseError
+from fake_server.database.json_values import json_text
+from fake_server.database.numbers import number_text, round_to_integer
+from fake_server.database.ordering import order_key
+from fake_server.database.output import output
 
 
 class Typed(NamedTuple):
@@ -45,11 +49,11 @@ def convert(
     value = operand.value
     fractional = isinstance(value, float | Decimal)
     if fractional and type_name in ("int2", "int4", "int8"):
-        value = types.round_to_integer(value)
+        value = round_to_integer(value)
     check_range(value, type_name)
     if operand.type == "bool" and types.category(type_name) == "S":
         return Typed(type_name, "true" if value else "false")
-    text = value if operand.type == "unknown" else types.output(operand.type, value)
+    text = value if operand.type == "unknown" else output(operand.type, value)
     return Typed(type_name, types.cast(type_name, text, modifier, explicit))
 
 
@@ -83,7 +87,7 @@ def compare(left: Typed, right: Typed, symbol: str = "=") -> int | None:
     left, right = meet(left, right, symbol)
     if left.value is None or right.value is None:
         return None
-    left_key, right_key = (types.order_key(side.type, side.value) for side in (left, right))
+    left_key, right_key = (order_key(side.type, side.value) for side in (left, right))
     return int(left_key > right_key) - int(left_key < right_key)
 
 
@@ -112,8 +116,8 @@ def undefined_operator(left_type: str, symbol: str, right_type: str) -> Database
 def json_value(operand: Typed) -> Any:
     """What `to_jsonb` makes of a value: numbers that JSON lacks become text."""
     number = isinstance(operand.value, float | Decimal)
-    if number and types.json_text(operand.value) == "null":
-        return types.number_text(operand.value)
+    if number and json_text(operand.value) == "null":
+        return number_text(operand.value)
     if operand.type.startswith("_") and operand.value is not None:
         return [json_value(Typed(operand.type[1:], item)) for item in operand.value]
     return operand.value

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
-from fake_server.database import DatabaseError, types
+from fake_server.database import DatabaseError
+from fake_server.database.json_values import read_json
 from fake_server.http import Request
 from fake_server.rest.errors import bad_body
 
@@ -43,7 +44,7 @@ def read_rows(request: Request, any_keys: bool) -> Rows:
 
 def _json_rows(body: bytes, any_keys: bool) -> Rows:
     try:
-        value = types.read_json(body.decode())
+        value = read_json(body.decode())
     except (ValueError, RecursionError):
         raise bad_body("Empty or invalid json") from None
     if isinstance(value, dict):

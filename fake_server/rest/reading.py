@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from fake_server.database import Caller, Database, DatabaseError, Row, Table, types
+from fake_server.database import Caller, Database, DatabaseError, Row, Table, order_key
 from fake_server.database.typed import Typed
 from fake_server.rest.errors import Refused, not_embedded
 from fake_server.rest.model import (
@@ -152,7 +152,7 @@ class Reading:
 
         def found(row: Row) -> list[Row]:
             value = row[relation.own_column]
-            key = None if value is None else types.order_key(own_kind, value)
+            key = None if value is None else order_key(own_kind, value)
             rows = make().get(key, [])
             return rows if inner.count_as else _window(rows, part)
 
@@ -171,7 +171,7 @@ class Reading:
                 [
                     row
                     for link in rows
-                    for row in by_key.get(types.order_key(kind, link[between.other_column]), ())
+                    for row in by_key.get(order_key(kind, link[between.other_column]), ())
                 ]
             )
             for key, rows in _grouped(between.table, links, between.own_column).items()
@@ -208,7 +208,7 @@ def _grouped(table: Table, rows: list[Row], column: str) -> dict[object, list[Ro
     groups: dict[object, list[Row]] = {}
     for row in rows:
         if row[column] is not None:
-            groups.setdefault(types.order_key(kind, row[column]), []).append(row)
+            groups.setdefault(order_key(kind, row[column]), []).append(row)
     return groups
 
 
@@ -324,7 +324,7 @@ def _sorted(rows: list[Row], get: Callable[[Row], Typed], order: Order) -> list[
         if value.value is None:
             nulls.append(row)
         else:
-            keyed.append((types.order_key(value.type, value.value), row))
+            keyed.append((order_key(value.type, value.value), row))
     keyed.sort(key=lambda pair: pair[0], reverse=order.descending)
     found = [row for _, row in keyed]
     return [*nulls, *found] if nulls_first else [*found, *nulls]

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
-from fake_server.database import DatabaseError, Row, Table, types
+from fake_server.database import DatabaseError, Row, Table, json_text, types
+from fake_server.database.numbers import number_text
+from fake_server.database.output import output
 from fake_server.database.typed import Typed, convert
 from fake_server.rest.model import Field, Step
 
@@ -58,7 +60,7 @@ def _walk(value: Any, path: tuple[Step, ...]) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else types.json_text(value)
+    return value if value is None or isinstance(value, str) else json_text(value)
 
 
 # Printing.
@@ -71,7 +73,7 @@ def json_of(value: Typed) -> str:
     if value.type == FRAGMENT:
         return str(value.value)
     if value.type == "jsonb":
-        return types.json_text(value.value)
+        return json_text(value.value)
     if value.type == "json":
         return json.dumps(value.value, ensure_ascii=False, default=_number)
     if value.type.startswith("_"):
@@ -92,7 +94,7 @@ def _number(value: object) -> float:
 def _scalar(value: Any) -> str:
     if isinstance(value, bool | str):
         return json.dumps(value, ensure_ascii=False)
-    text = types.number_text(value)
+    text = number_text(value)
     return json.dumps(text) if text[-1].isalpha() else text
 
 
@@ -124,7 +126,7 @@ def _csv_line(row: dict[str, Typed]) -> str:
 
 def _csv_item(value: Typed) -> str:
     fragment = value.type == FRAGMENT
-    text = str(value.value) if fragment else types.output(value.type, value.value)
+    text = str(value.value) if fragment else output(value.type, value.value)
     if text and not any(each in text for each in '(),"\\ \n\r\t'):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '""') + '"'

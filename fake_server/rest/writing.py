@@ -14,8 +14,8 @@ from fake_server.database import (
     Predicate,
     Row,
     Table,
+    json_text,
     rights,
-    types,
 )
 from fake_server.database.catalog import Command
 from fake_server.database.errors import undefined_column
@@ -168,4 +168,4 @@ def _is_equal(condition: Condition) -> bool:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else types.json_text(value)
+    return value if isinstance(value, str) else json_text(value)

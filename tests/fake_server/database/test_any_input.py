@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_server.database import DatabaseError, cast, from_json, order_key
-from fake_server.database.types import output
+from fake_server.database.output import output
 from tests.fake_server.database.project import NOW_S, recorded
 
 _TYPES = [column.type for column in recorded().find_table(("public", "types_t")).columns]

@@ -12,6 +12,8 @@ import pytest
 
 from fake_server.database import Caller, Database, DatabaseError, json_text, types
 from fake_server.database.catalog import OWNER
+from fake_server.database.ordering import order_key
+from fake_server.database.output import output
 from fake_server.database.regex import imatches, matches
 from fake_server.database.sql import parse_expression, type_of
 from fake_server.database.typed import Typed, json_value
@@ -26,7 +28,7 @@ def cast(type_name: str, literal: str) -> list[str]:
     """A literal as text and as jsonb."""
     name, modifier = type_of(parse_expression(f"''::{type_name}").args["to"])
     value = types.cast(name, literal, modifier, explicit=True)
-    return [types.output(name, value), json_text(json_value(Typed(name, value)))]
+    return [output(name, value), json_text(json_value(Typed(name, value)))]
 
 
 def refusal(error: DatabaseError) -> dict[str, Any]:
@@ -65,7 +67,7 @@ ORDERS: dict[str, dict[str, int]] = json.loads((HERE / "orders.json").read_text(
 def test_values_are_equal_and_ordered_as_by_postgres(type_name: str) -> None:
     name, modifier = type_of(parse_expression(f"''::{type_name}").args["to"])
     keys = {
-        text: types.order_key(name, types.cast(name, text, modifier, explicit=True))
+        text: order_key(name, types.cast(name, text, modifier, explicit=True))
         for text in ORDERS[type_name]
     }
     distinct: list[Any] = []

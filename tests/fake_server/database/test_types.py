@@ -10,7 +10,8 @@ import pytest
 
 from fake_server.database import DatabaseError, cast, from_json, json_text, order_key
 from fake_server.database.moments import timestamp_text
-from fake_server.database.types import canonical, output
+from fake_server.database.output import output
+from fake_server.database.types import canonical
 
 
 @pytest.mark.parametrize(
