@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from fake_server.board import Lever
 from fake_server.config import ServerConfig
 from fake_server.database import Database
+from fake_server.database.catalog import OWNER
 from fake_server.project import Project, truth
 
 _LOG = logging.getLogger("fake_server")
@@ -154,6 +156,15 @@ class Tenancy:
         receivers, effects = self._project.node.publish(topic, event, payload, self.now_s())
         self._project.shell.perform(effects)
         return receivers
+
+    def insert(self, table: str, row: Mapping[str, Any]) -> None:
+        """Commit a row of JSON values to a table of schema `public`, as the owner of the database.
+
+        Raises `DatabaseError`, as for a table that is not there.
+        """
+        database = self.database
+        found = database.find_table(("public", table))
+        database.insert(found, [row], OWNER, self.now_s(), returning=False)
 
     def membership(self) -> list[dict[str, Any]]:
         """Who is joined to what: conn, client, topic, join_ref, in order of arrival."""

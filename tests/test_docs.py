@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from fake_server import FakeServer, ServerConfig
+from fake_server.schema import loads
 from harness.clients.endpoint import split_key
 from harness.clients.manager import Manager
 from harness.nemesis import Fault, registry
@@ -18,7 +23,7 @@ from harness.scenario import Scenario
 from harness.store import Cell
 from harness.verdict import Outcome
 from harness.worlds.sim import SimWorld
-from harness.worlds.world import Env
+from harness.worlds.world import Env, OnTruth
 from tests.servers import make_server
 
 ROOT = Path(__file__).parent.parent
@@ -118,14 +123,46 @@ def test_every_make_command_of_the_readme_exists() -> None:
 
 
 def test_the_managers_example_in_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = blocks("README.md", "python")
-    names: dict[str, Any] = {}
-    exec(compile(example, "README.md", "exec"), names)
+    main = main_of(blocks("README.md", "python")[0])
 
     async def story(env: Env) -> None:
         url, key = split_key(env.url("reader"))
         token = env.levers.server.token("reader", "first")
-        await names["main"](url, key, token)
+        await main(url, key, token)
 
     SimWorld(make_server).play(story, 1, lambda *_: None)
     assert capsys.readouterr().out == "acked\n"
+
+
+def test_the_example_of_changes_in_the_readme_hears_of_them_and_of_the_gap(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main = main_of(blocks("README.md", "python")[1])
+    todos = "[tables.todos]\npublished = true\ncolumns = { id = 'int8 primary key' }"
+
+    def server(on_truth: OnTruth, clock: Callable[[], float], rng: Random) -> FakeServer:
+        return FakeServer(ServerConfig(schema=loads(todos)), on_truth, clock=clock, rng=rng)
+
+    async def story(env: Env) -> None:
+        url, key = split_key(env.url("reader"))
+        running = asyncio.create_task(main(url, key, env.levers.server.token("reader", "first")))
+        await asyncio.sleep(5)
+        env.levers.server.insert("todos", {"id": 1})
+        await asyncio.sleep(5)
+        env.levers.server.pull("close", code=1011)
+        await asyncio.sleep(10)
+        running.cancel()
+        await asyncio.wait([running])
+
+    SimWorld(server).play(story, 1, lambda *_: None)
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "INSERT {'id': 1}"
+    assert re.fullmatch(r"read again what may have changed in the last \d+ s", told[1])
+    assert len(told) == 2
+
+
+def main_of(example: str) -> Callable[..., Coroutine[Any, Any, None]]:
+    names: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), names)
+    main: Callable[..., Coroutine[Any, Any, None]] = names["main"]
+    return main

@@ -5,6 +5,12 @@
         await channel.joined(timeout_s=10)
         result = await channel.broadcast("hello", {"n": 1})
 
+Changes of tables are a matter of the channel's settings, and flow once the feed is live:
+
+    inserts = ChangeBinding(event="INSERT", table="todos")
+    channel = manager.subscribe("db", on_change=print, config=ChannelConfig(changes=[inserts]))
+    await channel.feed_live(timeout_s=30)  # then read the table
+
 Two cores without I/O decide (`core`, `channel_core`), from the tables in `states`; a thin asyncio
 shell performs (`shell`). What can be set stands in `config`, what is told in `events`, when to try
 again in `backoff`. The states are drawn in `docs/manager-states.md`.
@@ -17,12 +23,14 @@ from harness.manager.backoff import (
     RejoinLadder,
     RejoinPolicy,
 )
+from harness.manager.changes import Change, ChangeBinding
 from harness.manager.channel_core import ChannelCore
 from harness.manager.config import ChannelConfig, Config
 from harness.manager.core import ConnectionCore
 from harness.manager.errors import (
     AlreadySubscribed,
     ChannelUnsubscribed,
+    FeedTimedOut,
     InvalidSetting,
     JoinTimedOut,
     ManagerClosed,
@@ -36,6 +44,9 @@ from harness.manager.events import (
     Connected,
     DialFailed,
     Event,
+    FeedGap,
+    FeedLive,
+    FeedLost,
     Gap,
     Joined,
     JoinFailed,
@@ -51,13 +62,15 @@ from harness.manager.failures import Cause, Failure
 from harness.manager.sends import Outcome, SendResult
 from harness.manager.shell.channel import Channel
 from harness.manager.shell.connection_manager import ConnectionManager
-from harness.manager.states import ChannelState, State
+from harness.manager.states import ChannelState, FeedState, State
 from harness.manager.stats import Stats
 
 __all__ = [
     "AlreadySubscribed",
     "CallbackFailed",
     "Cause",
+    "Change",
+    "ChangeBinding",
     "Channel",
     "ChannelClosed",
     "ChannelConfig",
@@ -73,6 +86,11 @@ __all__ = [
     "DialFailed",
     "Event",
     "Failure",
+    "FeedGap",
+    "FeedLive",
+    "FeedLost",
+    "FeedState",
+    "FeedTimedOut",
     "Gap",
     "InvalidSetting",
     "JoinFailed",

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from harness.manager.config import ChannelConfig, Config
-from harness.manager.effects import Deliver
+from harness.manager.effects import Deliver, DeliverChange
 from harness.manager.events import (
     ChannelClosed,
     ChannelLost,
@@ -18,6 +18,7 @@ from harness.manager.events import (
     ServerNotice,
 )
 from harness.manager.farewells import Farewells
+from harness.manager.feed import Feed
 from harness.manager.outlet import Outlet
 from harness.manager.sends import Outbox, Outgoing, SendResult
 from harness.manager.states import CHANNEL_TRANSITIONS, ChannelState, step
@@ -25,6 +26,7 @@ from harness.protocol import (
     ACCESS_TOKEN,
     BROADCAST,
     PHX_JOIN,
+    POSTGRES_CHANGES,
     TOPIC_PREFIX,
     Kind,
     Message,
@@ -56,6 +58,7 @@ class ChannelCore:
         self.wire_topic = TOPIC_PREFIX + topic
         self.state = ChannelState.WAITING
         self.outbox = Outbox(config)
+        self.feed = Feed(topic, settings.changes, config=config, outlet=outlet, rng=rng)
         # Why it is not joined, for whoever waits.
         self.reason = "no connection yet"
         # When the next join may be sent; counts while WAITING on a link that stands.
@@ -79,6 +82,11 @@ class ChannelCore:
         self._failures = 0
         # The beginning of the gap since the channel was last joined; None if it never was.
         self._gap_from_s: float | None = None
+
+    @property
+    def listens(self) -> bool:
+        """Whether it asked for changes of tables."""
+        return bool(self._settings.changes)
 
     # Facts about the link.
 
@@ -155,11 +163,18 @@ class ChannelCore:
         self._back_off(reason, now_s)
         return True
 
-    def noticed(self, status: str, message: str) -> None:
-        """The server sent a `system` message; an error is mostly followed by `phx_close`."""
-        if status == "error":
-            self.reason = message
+    def noticed(
+        self, join_ref: object, extension: object, status: str, message: str, now_s: float
+    ) -> None:
+        """The server sent a `system` message; an error is mostly followed by `phx_close`.
+
+        Not so one about changes: the channel stays joined.
+        """
         self._outlet.emit(ServerNotice(self.topic, status, message))
+        if extension != POSTGRES_CHANGES:
+            self.reason = message if status == "error" else self.reason
+        elif self.is_current(join_ref):
+            self.feed.noticed(status, message, now_s)
 
     def unsubscribe(self, now_s: float) -> None:
         """The application does not want the channel any more."""
@@ -171,6 +186,7 @@ class ChannelCore:
             self._answer_due_s = now_s + self._config.leave_timeout_s
             self.send_leave()
             self._step("leave")
+            self.feed.lost("unsubscribed", told=False)
 
     def succeeded(self) -> None:
         """The application wants the topic again, in a new channel, before the leave is answered.
@@ -215,6 +231,12 @@ class ChannelCore:
             self._outlet.stats.received += 1
             self._outlet.add(Deliver(self.number, event, payload))
 
+    def changed(self, payload: Any, now_s: float) -> None:
+        """A change of a table came in. Raises `MalformedMessage`."""
+        change = self.feed.received(payload, now_s)
+        if change is not None:
+            self._outlet.add(DeliverChange(self.number, change))
+
     # Time.
 
     def timer(self, now_s: float) -> None:
@@ -222,6 +244,8 @@ class ChannelCore:
         for settled in self.outbox.expire(now_s):
             self._outlet.settle(settled)
         self.flush()  # An expired message may have made room for one that waits.
+        if self.feed.due_s is not None and now_s >= self.feed.due_s:
+            self._renew_feed(now_s)
         if self._answer_due_s is None or now_s < self._answer_due_s:
             return
         if self.state is ChannelState.JOINING:
@@ -231,7 +255,7 @@ class ChannelCore:
 
     def deadlines_s(self) -> list[float]:
         """When `timer` must be called at the latest."""
-        times_s = (self._answer_due_s, self.outbox.deadline_s())
+        times_s = (self._answer_due_s, self.outbox.deadline_s(), self.feed.due_s)
         return [time_s for time_s in times_s if time_s is not None]
 
     # Private parts.
@@ -242,7 +266,7 @@ class ChannelCore:
             "config": {
                 "broadcast": {"ack": settings.ack, "self": settings.receive_own},
                 "presence": {"key": "", "enabled": False},
-                "postgres_changes": [],
+                "postgres_changes": [binding.wire() for binding in settings.changes],
                 "private": settings.private,
             }
         }
@@ -256,11 +280,11 @@ class ChannelCore:
             return  # Given up or unsubscribed meanwhile: its leave is on the way.
         self._answer_due_s = None
         if status == "ok":
-            self._accepted(now_s)
+            self._accepted(response, now_s)
         else:
             self._join_failed("refused", f"join refused: {_reason_of(response)}", now_s)
 
-    def _accepted(self, now_s: float) -> None:
+    def _accepted(self, response: Any, now_s: float) -> None:
         self._step("accepted")
         self._joined_s = now_s
         self.reason = ""
@@ -269,6 +293,7 @@ class ChannelCore:
         if self._gap_from_s is not None:
             self._outlet.stats.gaps += 1
             self._outlet.emit(Gap(self.topic, self._gap_from_s, now_s))
+        self.feed.joined(response, now_s)
         self._outlet.wake()
         self.refresh_token()
         self.flush()
@@ -279,6 +304,15 @@ class ChannelCore:
         self.send_leave()
         timeout_s = self._config.join_timeout_s
         self._join_failed("timed out", f"join not answered within {timeout_s:g} s", now_s)
+
+    def _renew_feed(self, now_s: float) -> None:
+        # Only a new join has a dead feed revived; the leave has the server forget the old one.
+        reason = self.feed.overdue()
+        self._answer_due_s = now_s + self._config.leave_timeout_s
+        self.send_leave()
+        self._forget_old_failures(now_s)
+        self._fall("feed dead", reason, since_s=now_s)
+        self._back_off(reason, now_s)
 
     def _join_failed(self, event: str, reason: str, now_s: float) -> None:
         self._step(event)
@@ -310,6 +344,7 @@ class ChannelCore:
             self._outlet.settle(settled)
         if was_joined:
             self._gap_from_s = since_s
+            self.feed.lost(reason, told=told)
             if told:
                 self._outlet.emit(ChannelLost(self.topic, reason))
 

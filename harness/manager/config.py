@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from harness.manager.backoff import ReconnectLadder, ReconnectPolicy, RejoinLadder, RejoinPolicy
+from harness.manager.changes import ChangeBinding
 from harness.manager.errors import InvalidSetting
 
 
@@ -53,11 +55,25 @@ class Config:
     """The largest message that is accepted from the server."""
     inbound_queue_max: int = 1_000
     """Messages that may wait for one channel's callback; then the newest are dropped, visibly."""
+    feed_confirm_ladder_s: Sequence[float] = (20.0, 40.0, 80.0, 160.0, 320.0, 600.0)
+    """How long a joined channel waits for the server to subscribe it to changes, until it is joined
+    again; the next step each time in a row, and half as much more at random. The server tries again
+    by itself, after 5 to 10 s where its database was slow (§3.4), and takes 8 s when it is cold."""
+    feed_silence_ladder_s: Sequence[float] = (60.0, 120.0, 300.0, 600.0)
+    """How long a feed may bring no change until its channel is joined again, for a feed dies
+    without a word (§9, 4 to 7); the next step each time that brought none either, and half as much
+    more at random. Empty: a quiet feed is trusted for ever."""
+    feed_lag_max_s: float = 5.0
+    """How late a change may come after its commit: 0.5 s where all is well, and 5 s while the
+    server has trouble reading its database (§3.6, §9). A gap begins so much before the last
+    sign."""
 
     def __post_init__(self) -> None:
         """Check each number, and that a heartbeat can be judged before the next is due."""
         for item in fields(self):
             _check_positive(item.name, getattr(self, item.name))
+        if not self.feed_confirm_ladder_s:
+            raise InvalidSetting("feed_confirm_ladder_s must have a step at least")
         if self.heartbeat_timeout_s >= self.heartbeat_interval_s:
             raise InvalidSetting(
                 f"heartbeat_timeout_s={self.heartbeat_timeout_s} must be less than "
@@ -66,6 +82,9 @@ class Config:
 
 
 def _check_positive(name: str, value: object) -> None:
+    if isinstance(value, tuple | list):
+        for step in value:
+            _check_positive(name, step)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     if not (math.isfinite(value) and value > 0):
@@ -80,5 +99,7 @@ class ChannelConfig:
     """Have the server answer each broadcast. Without it no send can be reported as acked."""
     receive_own: bool = False
     """Receive one's own broadcasts too (the protocol's `self`)."""
+    changes: Sequence[ChangeBinding] = ()
+    """Which changes of tables `on_change` is called with; none unless it is said."""
     private: bool = False
     """Join under the project's row-level policies; needs a token that they allow."""

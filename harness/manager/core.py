@@ -39,6 +39,7 @@ from harness.protocol import (
     PHX_CLOSE,
     PHX_ERROR,
     PHX_REPLY,
+    POSTGRES_CHANGES,
     SYSTEM,
     TOPIC_PREFIX,
     V2,
@@ -81,6 +82,7 @@ class ConnectionCore:
             PHX_ERROR: self._route_end,
             SYSTEM: self._route_system,
             BROADCAST: self._route_broadcast,
+            POSTGRES_CHANGES: self._route_change,
         }
 
     # What the caller collects after each fact.
@@ -407,12 +409,22 @@ class ConnectionCore:
     def _route_system(self, message: Message, now_s: float) -> None:
         payload = _object(message.payload, "the payload of a system message")
         for channel in self._of_topic(message.topic):
-            channel.noticed(str(payload.get("status")), str(payload.get("message")))
+            channel.noticed(
+                message.join_ref,
+                payload.get("extension"),
+                str(payload.get("status")),
+                str(payload.get("message")),
+                now_s,
+            )
 
     def _route_broadcast(self, message: Message, now_s: float) -> None:
         event, payload = _broadcast_of(message.payload)
         for channel in self._of_topic(message.topic):
             channel.received(event, payload)
+
+    def _route_change(self, message: Message, now_s: float) -> None:
+        for channel in self._of_topic(message.topic):
+            channel.changed(message.payload, now_s)
 
 
 def _reached(deadline_s: float | None, now_s: float) -> bool:

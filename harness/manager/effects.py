@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from harness.manager.changes import Change
 from harness.manager.events import Event
 from harness.manager.sends import Outgoing, SendResult
 
@@ -49,6 +50,14 @@ class Deliver:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverChange:
+    """Hand a change of a table to the callback of channel number `channel`."""
+
+    channel: int
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
 class Settle:
     """A broadcast has its result."""
 
@@ -61,4 +70,4 @@ class Wake:
     """A state changed that somebody may wait for."""
 
 
-Effect = Dial | Write | HangUp | Emit | Deliver | Settle | Wake
+Effect = Dial | Write | HangUp | Emit | Deliver | DeliverChange | Settle | Wake

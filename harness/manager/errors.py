@@ -25,3 +25,7 @@ class ChannelUnsubscribed(ManagerError):
 
 class JoinTimedOut(ManagerError, TimeoutError):
     """The channel did not join in the time that the caller gave; the manager goes on trying."""
+
+
+class FeedTimedOut(ManagerError, TimeoutError):
+    """No changes could be heard of in the time that the caller gave; the manager goes on trying."""

@@ -84,6 +84,39 @@ class Gap(ChannelEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class FeedLive(ChannelEvent):
+    """Fired when changes of tables are delivered from now on: not with `Joined`, but seconds later.
+
+    Whoever shows a table reads it after this. It comes with the server's word for it or with the
+    first change, whichever is earlier; once until `FeedLost`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLost(ChannelEvent):
+    """Fired when changes no longer come, or still do not: the channel of a live feed was lost, the
+    server cannot subscribe it, each time that it says so, or did not say within the time of
+    `Config.feed_confirm_ladder_s` that it has. It is tried again by itself, for ever.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedGap(ChannelEvent):
+    """Fired when a feed is live again, right after `FeedLive`, and when the server has subscribed a
+    live one anew: changes committed in this interval of the loop's clock may be missing.
+
+    It begins `Config.feed_lag_max_s` before the last change or confirmation, for a dead feed looks
+    like a quiet one. Read again what may have changed since then; after a silence of
+    `Config.feed_silence_ladder_s` nothing at all may be missing.
+    """
+
+    from_s: float
+    to_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelClosed(ChannelEvent):
     """Fired when an unsubscribed channel is gone; nothing follows for it."""
 
@@ -115,7 +148,7 @@ class SlowConsumer(ChannelEvent):
 
 @dataclass(frozen=True, slots=True)
 class CallbackFailed(ChannelEvent):
-    """Fired when an `on_broadcast` callback raised; nothing but that one message is affected."""
+    """Fired when an `on_broadcast` or `on_change` callback raised; only that one is affected."""
 
     error: Exception
 

@@ -1,4 +1,4 @@
-"""The manager's two state machines as tables: the connection's, and each channel's.
+"""The manager's state machines as tables: the connection's, each channel's, and each feed's.
 
 Everything that moves a state goes through `step`, and everything that may move it stands here. A
 pair that is missing is a bug of ours, not a case to be handled. `docs/manager-states.md` is drawn
@@ -40,6 +40,19 @@ class ChannelState(Enum):
     """Unsubscribed, and nothing is left on the server."""
 
 
+class FeedState(Enum):
+    """What is known of one channel's feed of changes."""
+
+    OFF = "off"
+    """The channel is not joined, or asked for no changes."""
+    SUBSCRIBING = "subscribing"
+    """Joined; the server has not said yet that it has subscribed the channel to changes."""
+    LIVE = "live"
+    """The server has said so, or a change has come, and nothing has ended it since."""
+    REFUSED = "refused"
+    """The server has said that it cannot; it may try again by itself."""
+
+
 TRANSITIONS: Mapping[State, Mapping[str, State]] = {
     State.STOPPED: {
         "start": State.CONNECTING,
@@ -76,6 +89,7 @@ CHANNEL_TRANSITIONS: Mapping[ChannelState, Mapping[str, ChannelState]] = {
     ChannelState.JOINED: {
         "ended": ChannelState.WAITING,
         "link lost": ChannelState.WAITING,
+        "feed dead": ChannelState.WAITING,
         "leave": ChannelState.LEAVING,
     },
     ChannelState.LEAVING: {
@@ -87,7 +101,21 @@ CHANNEL_TRANSITIONS: Mapping[ChannelState, Mapping[str, ChannelState]] = {
     ChannelState.GONE: {},
 }
 
-AnyState = TypeVar("AnyState", State, ChannelState)
+_WHILE_JOINED: Mapping[str, FeedState] = {
+    "confirmed": FeedState.LIVE,
+    "change": FeedState.LIVE,
+    "refused": FeedState.REFUSED,
+    "lost": FeedState.OFF,
+}
+
+FEED_TRANSITIONS: Mapping[FeedState, Mapping[str, FeedState]] = {
+    FeedState.OFF: {"joined": FeedState.SUBSCRIBING},
+    FeedState.SUBSCRIBING: _WHILE_JOINED,
+    FeedState.LIVE: _WHILE_JOINED,
+    FeedState.REFUSED: _WHILE_JOINED,
+}
+
+AnyState = TypeVar("AnyState", State, ChannelState, FeedState)
 
 
 def step(table: Mapping[AnyState, Mapping[str, AnyState]], state: AnyState, event: str) -> AnyState:

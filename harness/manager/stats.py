@@ -23,10 +23,15 @@ class Stats:
     broadcasts_acked: int = 0
     broadcasts_unsettled: int = 0
     """Ended as failed, expired, overflowed or unknown."""
+    feed_gaps: int = 0
+    feed_renewals: int = 0
+    """Channels joined again because their feed of changes was not confirmed, or silent for long."""
+    changes_received: int = 0
+    """Changes of tables, for a channel's callback."""
     received: int = 0
-    """Messages for a channel's callback."""
+    """Broadcasts for a channel's callback."""
     dropped: int = 0
-    """Of these, dropped because the callback was too slow."""
+    """Broadcasts and changes dropped because the callback was too slow."""
     callback_failures: int = 0
     malformed: int = 0
     stale: int = 0

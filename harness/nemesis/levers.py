@@ -99,6 +99,12 @@ class Server(Protocol):
     def publish(self, topic: str, event: str, payload: dict[str, Any]) -> int:
         """Broadcast as a REST call would; returns how many channels it went to."""
 
+    def insert(self, table: str, row: Mapping[str, Any]) -> None:
+        """Commit a row to a table of schema `public`, as the owner of the database would.
+
+        Raises an exception that says why for a table that is not there or does not take the row.
+        """
+
     def membership(self) -> list[dict[str, Any]]:
         """Who is joined to what: conn, client, topic, join_ref."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from harness.nemesis import CannotExpress, Lever
@@ -52,6 +53,10 @@ class Peer:
     def publish(self, topic: str, event: str, payload: dict[str, Any]) -> int:
         """Nobody is joined."""
         return 0
+
+    def insert(self, table: str, row: Mapping[str, Any]) -> None:
+        """It has no tables."""
+        raise CannotExpress(f"the kit's server has no table {table!r}")
 
     def membership(self) -> list[dict[str, Any]]:
         """Nobody is joined."""

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from harness.manager import (
+    Change,
     ChannelConfig,
     ChannelState,
     Config,
@@ -19,9 +20,9 @@ from harness.manager import (
     State,
 )
 from harness.manager.channel_core import ChannelCore
-from harness.manager.effects import Deliver, Dial, Emit, HangUp, Settle, Write
+from harness.manager.effects import Deliver, DeliverChange, Dial, Emit, HangUp, Settle, Write
 from harness.manager.sends import Outgoing, outgoing
-from harness.protocol import V2, Message
+from harness.protocol import V1, V2, Message
 from tests.golden_frames import frames
 
 E = TypeVar("E", bound=Event)
@@ -46,6 +47,7 @@ class Bench:
         self.hung_up: list[HangUp] = []
         self.events: list[Event] = []
         self.delivered: list[tuple[str, Any]] = []
+        self.changes: list[Change] = []
         self.results: dict[Outgoing, SendResult] = {}
 
     # Facts.
@@ -167,6 +169,8 @@ class Bench:
                     self.events.append(event)
                 case Deliver(_, event_name, payload):
                     self.delivered.append((event_name, payload))
+                case DeliverChange(_, change):
+                    self.changes.append(change)
                 case Settle(message, result):
                     assert message not in self.results, "settled twice"
                     self.results[message] = result
@@ -197,8 +201,9 @@ TEXT = Message("", "", None).kind
 
 def recorded(case: str, event: str) -> Iterator[Message]:
     """What the real server sent in a recording, of one event."""
+    codec = V1 if case.endswith(".v1") else V2
     found = [
-        V2.decode(frame.data, sender="server")
+        codec.decode(frame.data, sender="server")
         for frame in frames()
         if f"{frame.server}/{frame.case}" == case and frame.dir == "server"
     ]

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from harness.manager.states import CHANNEL_TRANSITIONS, TRANSITIONS, ChannelState, State, step
+from harness.manager.states import (
+    CHANNEL_TRANSITIONS,
+    FEED_TRANSITIONS,
+    TRANSITIONS,
+    ChannelState,
+    FeedState,
+    State,
+    step,
+)
 
 DRAWING = Path(__file__).parent.parent.parent / "docs" / "manager-states.md"
 
@@ -32,7 +40,12 @@ def reachable(start: Any, table: Mapping[Any, Mapping[str, Any]]) -> Iterator[An
 
 
 @pytest.mark.parametrize(
-    ("states", "table"), [(State, TRANSITIONS), (ChannelState, CHANNEL_TRANSITIONS)]
+    ("states", "table"),
+    [
+        (State, TRANSITIONS),
+        (ChannelState, CHANNEL_TRANSITIONS),
+        (FeedState, FEED_TRANSITIONS),
+    ],
 )
 def test_every_state_is_in_the_table_and_can_be_reached(
     states: Iterable[Any], table: Mapping[Any, Mapping[str, Any]]
@@ -62,6 +75,7 @@ def test_the_drawing_shows_the_tables() -> None:
     drawings = [
         mermaid(State.STOPPED, TRANSITIONS),
         mermaid(ChannelState.WAITING, CHANNEL_TRANSITIONS),
+        mermaid(FeedState.OFF, FEED_TRANSITIONS),
     ]
     for drawing in drawings:
         assert f"```mermaid\n{drawing}\n```" in text, (

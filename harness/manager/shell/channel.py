@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from typing import Any
 
 from harness.manager.channel_core import ChannelCore
-from harness.manager.errors import ChannelUnsubscribed, InvalidSetting, JoinTimedOut, ManagerClosed
+from harness.manager.errors import (
+    ChannelUnsubscribed,
+    FeedTimedOut,
+    InvalidSetting,
+    JoinTimedOut,
+    ManagerClosed,
+)
 from harness.manager.sends import Outgoing, SendResult, outgoing
 from harness.manager.shell.driver import Driver
-from harness.manager.states import ChannelState, State
+from harness.manager.states import ChannelState, FeedState, State
 
 
 class Channel:
@@ -43,14 +50,30 @@ class Channel:
         Raises `JoinTimedOut` after `timeout_s` seconds (the manager goes on trying),
         `ManagerClosed` if the manager is not running, `ChannelUnsubscribed` after `unsubscribe`.
         """
-        try:
-            async with asyncio.timeout(timeout_s):
-                while not self._is_joined():
-                    await self._driver.changed()
-        except TimeoutError:
+        if not await self._comes_true(self._is_joined, timeout_s):
             raise JoinTimedOut(
                 f"channel {self.topic!r} did not join within {timeout_s:g} s: {self._core.reason}"
-            ) from None
+            )
+
+    @property
+    def feed(self) -> FeedState:
+        """What is known of its feed of changes now."""
+        return self._core.feed.state
+
+    async def feed_live(self, *, timeout_s: float = 30.0) -> None:
+        """Return once changes are delivered; at once if they are.
+
+        That is later than `joined`: read the table after this, and nothing falls between. Raises
+        `FeedTimedOut` after `timeout_s` seconds (the manager goes on trying), `InvalidSetting` for
+        a channel that asked for no changes, and what `joined` raises.
+        """
+        if not self._core.listens:
+            raise InvalidSetting(f"channel {self.topic!r} asked for no changes: config.changes")
+        if not await self._comes_true(self._is_live, timeout_s):
+            raise FeedTimedOut(
+                f"channel {self.topic!r} heard of no changes within {timeout_s:g} s: "
+                f"{self._core.feed.reason}"
+            )
 
     async def broadcast(self, event: str, payload: Any, *, timeout_s: float = 10.0) -> SendResult:
         """Send a broadcast, and say how it ended.
@@ -79,6 +102,18 @@ class Channel:
         self._driver.act(self._driver.core.unsubscribe, self._core, self._driver.now_s)
         while self.state is not ChannelState.GONE:
             await self._driver.changed()
+
+    async def _comes_true(self, holds: Callable[[], bool], within_s: float) -> bool:
+        try:
+            async with asyncio.timeout(within_s):
+                while not holds():
+                    await self._driver.changed()
+        except TimeoutError:
+            return False
+        return True
+
+    def _is_live(self) -> bool:
+        return self._is_joined() and self.feed is FeedState.LIVE
 
     def _send(self, message: Outgoing) -> None:
         self._driver.core.broadcast(self._core, message)

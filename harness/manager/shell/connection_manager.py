@@ -9,12 +9,13 @@ from typing import Self
 
 from harness.manager.config import ChannelConfig, Config
 from harness.manager.core import ConnectionCore
+from harness.manager.effects import Deliver, DeliverChange
 from harness.manager.errors import InvalidSetting
 from harness.manager.events import Event
 from harness.manager.shell.channel import Channel
 from harness.manager.shell.dial import socket_url
 from harness.manager.shell.driver import Driver, OnEvent
-from harness.manager.shell.inbox import OnBroadcast
+from harness.manager.shell.inbox import OnBroadcast, OnChange
 from harness.manager.states import State
 from harness.manager.stats import Stats
 
@@ -96,18 +97,21 @@ class ConnectionManager:
         topic: str,
         on_broadcast: OnBroadcast | None = None,
         *,
+        on_change: OnChange | None = None,
         config: ChannelConfig | None = None,
     ) -> Channel:
         """Want a channel from now on, connected or not; `await channel.joined()` to wait for it.
 
         `topic` comes without the `realtime:` prefix. `on_broadcast(event, payload)` is called in
-        order, and awaited if it returns something awaitable. Raises `AlreadySubscribed` for a topic
-        that is wanted already, `InvalidSetting` for one that cannot be.
+        order, and awaited if it returns something awaitable; so is `on_change(change)`, with the
+        changes of tables that `config.changes` asks for: see `Channel.feed_live`. Raises
+        `AlreadySubscribed` for a topic that is wanted already, `InvalidSetting` for one that cannot
+        be.
         """
         driver = self._driver
         core = driver.core.subscribe(topic, config or ChannelConfig())
-        if on_broadcast is not None:
-            driver.listen(core.number, topic, on_broadcast)
+        driver.listen(core.number, topic, Deliver, on_broadcast)
+        driver.listen(core.number, topic, DeliverChange, on_change)
         if self.state is not State.STOPPED:
             driver.act(driver.core.timer, driver.now_s)
         return Channel(core, driver)

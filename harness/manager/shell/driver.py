@@ -6,22 +6,34 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from harness.manager.config import Config
 from harness.manager.core import ConnectionCore
-from harness.manager.effects import Deliver, Dial, Effect, Emit, HangUp, Settle, Wake, Write
+from harness.manager.effects import (
+    Deliver,
+    DeliverChange,
+    Dial,
+    Effect,
+    Emit,
+    HangUp,
+    Settle,
+    Wake,
+    Write,
+)
 from harness.manager.errors import ManagerClosed
 from harness.manager.events import CallbackFailed, Event, SlowConsumer
 from harness.manager.failures import Failure
 from harness.manager.sends import Outgoing, SendResult
-from harness.manager.shell.inbox import Inbox, OnBroadcast
+from harness.manager.shell.inbox import Inbox
 from harness.manager.shell.link import Link
 from harness.manager.states import State
 
 LOG = logging.getLogger("harness.manager")
 OnEvent = Callable[[Event], None]
 P = ParamSpec("P")
+
+Delivered = type[Deliver] | type[DeliverChange]
 
 # close() promises to end within a second; the closing handshake has its own, shorter bound.
 _REAP_TIMEOUT_S = 0.9
@@ -40,7 +52,8 @@ class Driver:
         self._link: Link | None = None
         # Tasks of links that may still be ending, for close() to wait for.
         self._tasks: dict[asyncio.Task[None], None] = {}
-        self._inboxes: dict[int, tuple[str, Inbox]] = {}
+        # By channel and by what is delivered.
+        self._inboxes: dict[tuple[int, Delivered], tuple[str, Inbox]] = {}
         self._results: dict[Outgoing, asyncio.Future[SendResult]] = {}
         self._waiters: dict[asyncio.Future[None], None] = {}
         self._effects: deque[Effect] = deque()
@@ -85,21 +98,27 @@ class Driver:
         finally:
             self._waiters.pop(waiter, None)
 
-    def listen(self, channel: int, topic: str, callback: OnBroadcast) -> None:
-        """Feed the broadcasts of a channel to a callback."""
+    def listen(
+        self, channel: int, topic: str, what: Delivered, callback: Callable[..., Any] | None
+    ) -> None:
+        """Feed the broadcasts of a channel, or its changes, to a callback if there is one."""
+        if callback is None:
+            return
 
         def failed(error: Exception) -> None:
             self.core.stats.callback_failures += 1
-            LOG.error("on_broadcast of %r raised", topic, exc_info=error)
+            LOG.error("a callback of %r raised", topic, exc_info=error)
             self._tell(CallbackFailed(topic, error))
 
-        self._inboxes[channel] = (topic, Inbox(callback, self._config.inbound_queue_max, failed))
+        inbox = Inbox(callback, self._config.inbound_queue_max, failed)
+        self._inboxes[channel, what] = (topic, inbox)
 
     def silence(self, channel: int) -> None:
-        """Call the callback of a channel no more."""
-        _, inbox = self._inboxes.pop(channel, (None, None))
-        if inbox is not None:
-            inbox.close()
+        """Call the callbacks of a channel no more."""
+        for what in (Deliver, DeliverChange):
+            _, inbox = self._inboxes.pop((channel, what), (None, None))
+            if inbox is not None:
+                inbox.close()
 
     @property
     def now_s(self) -> float:
@@ -173,7 +192,9 @@ class Driver:
             case Emit(event):
                 self._tell(event)
             case Deliver(channel, event_name, payload):
-                self._deliver(channel, event_name, payload)
+                self._deliver((channel, Deliver), event_name, payload)
+            case DeliverChange(channel, change):
+                self._deliver((channel, DeliverChange), change)
             case Settle(message, result):
                 self._settle(message, result)
             case Wake():
@@ -201,12 +222,12 @@ class Driver:
         except Exception:
             LOG.exception("on_event raised for %s", type(event).__name__)
 
-    def _deliver(self, channel: int, event: str, payload: object) -> None:
-        topic, inbox = self._inboxes.get(channel, ("", None))
+    def _deliver(self, to: tuple[int, Delivered], *message: object) -> None:
+        topic, inbox = self._inboxes.get(to, ("", None))
         if inbox is None:
             return
         told = inbox.overflowing
-        if not inbox.put(event, payload):
+        if not inbox.put(*message):
             self.core.stats.dropped += 1
             if not told:
                 self._tell(SlowConsumer(topic, len(inbox)))

@@ -8,20 +8,25 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from harness.manager.changes import Change
+
 OnBroadcast = Callable[[str, Any], Any]
 """Called with event and payload; if what it returns can be awaited, it is, before the next call."""
+
+OnChange = Callable[[Change], Any]
+"""Called with a change of a table; likewise."""
 
 
 class Inbox:
     """Messages that wait for a callback, bounded; its task lives only while there are some."""
 
     def __init__(
-        self, callback: OnBroadcast, queue_max: int, on_failure: Callable[[Exception], None]
+        self, callback: Callable[..., Any], queue_max: int, on_failure: Callable[[Exception], None]
     ) -> None:
         self._callback = callback
         self._queue_max = queue_max
         self._on_failure = on_failure
-        self._queue: deque[tuple[str, Any]] = deque()
+        self._queue: deque[tuple[Any, ...]] = deque()
         self._closed = False
         # Whether messages are being dropped, until the queue has been emptied again.
         self.overflowing = False
@@ -31,14 +36,14 @@ class Inbox:
         """How many messages wait."""
         return len(self._queue)
 
-    def put(self, event: str, payload: Any) -> bool:
+    def put(self, *message: Any) -> bool:
         """Queue a message for the callback; False if it was dropped because the queue is full."""
         if self._closed:
             return True
         if len(self._queue) >= self._queue_max:
             self.overflowing = True
             return False
-        self._queue.append((event, payload))
+        self._queue.append(message)
         if self.task is None:
             self.task = asyncio.get_running_loop().create_task(self._drain())
         return True
@@ -57,15 +62,15 @@ class Inbox:
     async def _drain(self) -> None:
         try:
             while self._queue:
-                await self._call(*self._queue.popleft())
+                await self._call(self._queue.popleft())
                 await asyncio.sleep(0)  # A burst must not stall the loop.
         finally:
             self.task = None
             self.overflowing = False
 
-    async def _call(self, event: str, payload: Any) -> None:
+    async def _call(self, message: tuple[Any, ...]) -> None:
         try:
-            result = self._callback(event, payload)
+            result = self._callback(*message)
             if inspect.isawaitable(result):
                 await result
         except Exception as error:

@@ -94,10 +94,10 @@ class ScriptedPeer:
     async def say(self, message: Message) -> None:
         await self.connection.send(V2.encode(message, sender="server"))
 
-    async def answer(self, message: Message, status: str = "ok") -> None:
+    async def answer(self, message: Message, status: str = "ok", **response: Any) -> None:
         if message.event == "access_token":
             return
-        reply = {"status": status, "response": {}}
+        reply = {"status": status, "response": response}
         await self.say(Message(message.topic, "phx_reply", reply, message.ref, message.join_ref))
         if message.event == "phx_leave":
             ref = message.join_ref

@@ -14,6 +14,9 @@ from websockets.protocol import State as ProtocolState
 from harness.manager import (
     AlreadySubscribed,
     CallbackFailed,
+    Change,
+    ChangeBinding,
+    ChannelConfig,
     ChannelState,
     ChannelUnsubscribed,
     Config,
@@ -21,6 +24,8 @@ from harness.manager import (
     ConnectionManager,
     DialFailed,
     Event,
+    FeedState,
+    FeedTimedOut,
     InvalidSetting,
     Joined,
     JoinTimedOut,
@@ -31,10 +36,12 @@ from harness.manager import (
     SlowConsumer,
     State,
 )
+from harness.protocol import Message
 from tests.manager.shell.scripted import (
     LIVELY,
     QUICK,
     Line,
+    ScriptedPeer,
     closing,
     deaf,
     eventually,
@@ -314,6 +321,44 @@ async def test_coroutine_callbacks_are_awaited_in_order() -> None:
             await server.peers[0].broadcast(ROOM, "e", b"%d" % number)
         await eventually(lambda: len(received) == 10)
         assert received == list(range(10))
+
+
+@pytest.mark.asyncio
+async def test_changes_reach_their_callback_once_the_feed_is_live() -> None:
+    """Joined is not live: a wait for the feed ends with the server's word, or with the reason."""
+    todos = ChangeBinding(event="INSERT", table="todos")
+    changes: list[Change] = []
+    say_so = asyncio.Event()
+
+    async def subscribing(peer: ScriptedPeer) -> None:
+        async for message in peer:
+            await peer.answer(message, postgres_changes=[{"id": 7, **todos.wire()}])
+            if message.event == "phx_join":
+                await say_so.wait()
+                word = {"extension": "postgres_changes", "status": "ok", "message": "Subscribed"}
+                await peer.say(Message(ROOM, "system", word, None, message.ref))
+                data = {"schema": "public", "table": "todos", "type": "INSERT", "record": {"id": 1}}
+                await peer.say(Message(ROOM, "postgres_changes", {"ids": [7], "data": data}))
+
+    async with scripted(subscribing) as server, manager_of(server.url) as manager:
+        channel = manager.subscribe(
+            "room1", on_change=changes.append, config=ChannelConfig(changes=[todos])
+        )
+        await channel.joined()
+        with pytest.raises(FeedTimedOut, match="did not confirm"):
+            await channel.feed_live(timeout_s=0.05)
+        assert channel.feed is FeedState.SUBSCRIBING
+        say_so.set()
+        await channel.feed_live()
+        await eventually(lambda: changes)
+        assert (changes[0].type, changes[0].record) == ("INSERT", {"id": 1})
+        assert manager.stats.changes_received == 1
+        other = manager.subscribe("room2")
+        with pytest.raises(InvalidSetting, match="asked for no changes"):
+            await other.feed_live()
+        await channel.unsubscribe()
+        with pytest.raises(ChannelUnsubscribed):
+            await channel.feed_live()
 
 
 @pytest.mark.asyncio
