@@ -1,9 +1,10 @@
-"""What a row must be like: not null, checks, references; and how little an error may tell of it."""
+"""What a row must be like: not null, checks; and how little an error may tell of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from fake_server.database.catalog import Caller, Column, Row, Table
 from fake_server.database.errors import DatabaseError
@@ -13,6 +14,8 @@ from fake_server.database.rights import granted
 from fake_server.database.scope import Scope
 from fake_server.database.sql import parse_expression
 from fake_server.database.typed import typed_row
+
+_IN_WORDS = {"update": ("update", "updating"), "delete": ("delete from", "deleting from")}
 
 
 def check_row(table: Table, row: Row, scope: Scope) -> None:
@@ -51,28 +54,19 @@ def _failing_row(table: Table, row: Row) -> str:
     return f"Failing row contains ({', '.join(values)})."
 
 
-def no_parent(table: Table, column: Column, key: str, caller: Caller) -> DatabaseError:
-    """A reference to a row that is not there; `key` is how it is shown to those who may see it."""
-    assert column.references is not None
-    shown = "" if hides(table, caller) else f" {key}"
-    return DatabaseError(
-        "23503",
-        f'insert or update on table "{table.name}" violates foreign key constraint '
-        f'"{table.name}_{column.name}_fkey"',
-        f'Key{shown} is not present in table "{column.references.table}".',
+def require_replica_identity(table: Table, command: Literal["update", "delete"]) -> None:
+    """Raises `DatabaseError` 55000 for a published table whose log could not tell its rows."""
+    has_identity = table.replica_identity == "full" or (
+        table.primary_key and table.replica_identity == "default"
     )
-
-
-def has_children(
-    table: Table, child: Table, column: Column, key: str, caller: Caller
-) -> DatabaseError:
-    """A row that is to go, or to have another key, is referred to."""
-    shown = "" if hides(table, caller) else f" {key}"
-    return DatabaseError(
-        "23503",
-        f'update or delete on table "{table.name}" violates foreign key constraint '
-        f'"{child.name}_{column.name}_fkey" on table "{child.name}"',
-        f'Key{shown} is still referenced from table "{child.name}".',
+    if not table.published or has_identity:
+        return
+    verb, doing = _IN_WORDS[command]
+    raise DatabaseError(
+        "55000",
+        f'cannot {verb} table "{table.name}" because it does not have a replica identity and '
+        f"publishes {command}s",
+        hint=f"To enable {doing} the table, set REPLICA IDENTITY using ALTER TABLE.",
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from fake_server.database.catalog import Column, Policy, Row, StoredMessage, Table
 
+MESSAGES = ("realtime", "messages")
 RETENTION_S = 72 * 3600.0
 """How long messages are kept (`protocol.md §4.7`)."""
 
@@ -14,8 +15,8 @@ RETENTION_S = 72 * 3600.0
 def messages_table(policies: tuple[Policy, ...]) -> Table:
     """The table as Realtime's migrations create it, with a project's own policies."""
     return Table(
-        schema="realtime",
-        name="messages",
+        schema=MESSAGES[0],
+        name=MESSAGES[1],
         columns=(
             Column("topic", "text", nullable=False),
             Column("extension", "text", nullable=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from fake_server.database.catalog import Caller, Command, Policy, Row, Table
 from fake_server.database.errors import DatabaseError
@@ -47,6 +47,12 @@ def require_write(table: Table, row: Row, command: Command, scope: Scope) -> Non
         raise DatabaseError(
             "42501", f'new row violates row-level security policy for table "{table.name}"'
         )
+
+
+def require_readable(table: Table, rows: Iterable[Row], scope: Scope) -> None:
+    """Raises `DatabaseError` 42501 for written rows that the caller could not read back."""
+    for row in rows:
+        require_write(table, row, "select", scope)
 
 
 def require_conflicting(table: Table, row: Row, scope: Scope) -> None:
