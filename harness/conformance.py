@@ -70,7 +70,8 @@ class _Check:
     async def _opens(self) -> None:
         try:
             async with asyncio.timeout(CALL_WITHIN_S):
-                await self._client.open(self._env.url("conformance"), "conformance")
+                url = self._env.url_for(self._client, "conformance")
+                await self._client.open(url, "conformance")
         except Exception as error:
             self.problems.append(f"open() raised {type(error).__name__} on a healthy server")
 

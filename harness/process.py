@@ -115,7 +115,7 @@ class Process:
             await self.client.close()
 
     async def _open(self) -> Op:
-        await self.client.open(self._env.url(self.name), self.name)
+        await self.client.open(self._env.url_for(self.client, self.name), self.name)
         return Op(process=self.name, type="ok", f="open")
 
     async def _complete(self, op: Op, call: Callable[[], Awaitable[Op]]) -> None:

@@ -10,6 +10,5 @@ def test_a_connect_that_hangs_is_given_up(run: Runner) -> None:
     run(
         Scenario(
             faults=[Fault("rst", after_s=3), Fault("connect_stall", after_s=2, for_s=70)],
-            worlds=("sim",),
         )
     )

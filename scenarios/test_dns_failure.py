@@ -10,6 +10,6 @@ def test_a_name_that_does_not_resolve_is_tried_again(run: Runner) -> None:
     run(
         Scenario(
             faults=[Fault("rst", after_s=3), Fault("dns_failure", after_s=2, for_s=20)],
-            worlds=("sim",),
+            recovery_within_s=20,
         )
     )

@@ -192,22 +192,18 @@ NETWORK: tuple[FaultKind, ...] = (
     ),
     _kind(
         "dns_failure",
-        "the server's name does not resolve; live connections go on",
+        "the server's name does not resolve; live connections go on. In real time it makes no "
+        "sense for a client that is a program of its own, which resolves names by itself",
         _dns_failure,
         felt_by=("dial",),
-        elsewhere=dict.fromkeys(
-            ("wire", "packets"), "clients dial an address there, and no name is resolved"
-        ),
     ),
     _kind(
         "connect_stall",
-        "TCP connects get no answer; live connections go on",
+        "TCP connects get no answer; live connections go on. Who still waits at the heal gets "
+        "through when TCP next sends the SYN again, 1, 3, 7, 15, … s after the first. In wire it "
+        "makes no sense for a client that is a program of its own",
         _connect_stall,
         felt_by=("dial",),
-        elsewhere={
-            "wire": "the kernel completes a connect before any proxy hears of it; "
-            "`handshake_stall` is what can be done there"
-        },
     ),
     _kind(
         "slow",

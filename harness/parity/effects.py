@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import get_args
 
 from harness.nemesis import Stream
-from harness.parity.stage import HIT, PATIENCE_S, Stage
+from harness.parity.stage import HIT, PATIENCE_S, SILENCE_S, Stage
 
 Effect = Callable[[Stage], Awaitable[None]]
 
@@ -163,15 +163,8 @@ async def refuse(stage: Stage) -> None:
         how, size, took_s = await stage.end(pair.client[0], PATIENCE_S)
         stage.expect((how != "silence", size) == (True, 0), f"refuse: a live connection: {how}")
         stage.lasts(took_s, 0.0, "refuse: the end of a live connection")
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await stage.connect("hit")
-        except ConnectionRefusedError:
-            pass
-        except OSError as error:
-            stage.problems.append(f"refuse: a connect met {type(error).__name__}")
-        else:
-            stage.problems.append("refuse: a connect was accepted")
+        met = await stage.met("hit")
+        stage.expect(met == "ConnectionRefusedError", f"refuse: a connect met {met}")
         stage.lasts(await stage.travel(spared, "upstream"), 0.0, "refuse: who is spared")
     pair = await stage.dial()
     stage.lasts(await stage.travel(pair, "upstream"), 0.0, "refuse: healed")
@@ -185,6 +178,39 @@ async def fin(stage: Stage) -> None:
     stage.expect((how, size) == ("FIN", 0), f"fin: {how} after {size} bytes")
     stage.lasts(await stage.travel(spared, "upstream"), 0.0, "fin: who is spared")
     stage.lasts(await stage.travel(await stage.dial(), "upstream"), 0.0, "fin: a new connection")
+
+
+async def dns_failure(stage: Stage) -> None:
+    """The name does not resolve, live connections go on, until it is healed."""
+    pair = await stage.dial()
+    async with stage.network.dns_failure(HIT):
+        met = await stage.met("hit")
+        stage.expect(met == "gaierror", f"dns_failure: a connect met {met}")
+        stage.lasts(await stage.travel(pair, "upstream"), 0.0, "dns_failure: a live connection")
+        spared = await stage.dial("spared")
+        stage.lasts(await stage.travel(spared, "upstream"), 0.0, "dns_failure: who is spared")
+    stage.lasts(await stage.travel(await stage.dial(), "upstream"), 0.0, "dns_failure: healed")
+
+
+async def connect_stall(stage: Stage) -> None:
+    """A connect gets no answer before the SYN that is sent again after the heal."""
+    began_s = stage.now_s()
+    pair = await stage.dial()
+    usual_s = stage.now_s() - began_s
+    async with stage.network.stall_connects(HIT):
+        began_s = stage.now_s()
+        waiting = asyncio.create_task(stage.dial())
+        await asyncio.sleep(SILENCE_S)
+        stage.expect(not waiting.done(), "connect_stall: a connect was answered")
+        stage.lasts(await stage.travel(pair, "upstream"), 0.0, "connect_stall: a live connection")
+        spared = await stage.dial("spared")
+        stage.lasts(await stage.travel(spared, "upstream"), 0.0, "connect_stall: who is spared")
+    waited = await waiting
+    took_s = stage.now_s() - began_s
+    # Sent again after a second, it takes as long as any connect.
+    law_s = max(1.0, min(took_s, 1.0 + usual_s))
+    stage.lasts(took_s, law_s, "connect_stall: the connect that waited")
+    stage.lasts(await stage.travel(waited, "upstream"), 0.0, "connect_stall: healed")
 
 
 EFFECTS: Mapping[str, Effect] = {
@@ -203,6 +229,8 @@ EFFECTS: Mapping[str, Effect] = {
         hole,
         refuse,
         fin,
+        dns_failure,
+        connect_stall,
     )
 }
 """By name; each opens its own connections and finds the world as if nothing had been before."""

@@ -71,6 +71,15 @@ class Stage:
         self._writers.append(streams[1])
         return streams
 
+    async def met(self, client: str) -> str:
+        """What a connect meets: the name of what it raises, or `nothing`."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self.connect(client)
+        except OSError as error:
+            return type(error).__name__
+        return "nothing"
+
     async def travel(self, pair: Pair, stream: Stream, size: int = 100) -> float:
         """How long bytes take from end to end, in seconds."""
         writer, reader = pair.ends(stream)

@@ -21,8 +21,13 @@ TOLD = ("joined", "lost", "closed", "start", "heal", "handshake", "join")
 SEED = 1
 
 
-def _story(fault: Fault) -> Scenario:
-    return Scenario(faults=[fault], recovery_within_s=20, settle_s=2)
+def _story(*faults: Fault) -> Scenario:
+    return Scenario(faults=faults, recovery_within_s=20, settle_s=2)
+
+
+def _dials_during(name: str) -> Scenario:
+    """The live connections end, so that there is a connect for the fault to meet."""
+    return _story(Fault(name, after_s=2, for_s=5), Fault("rst", after_s=2.5))
 
 
 STORIES: Mapping[str, Scenario] = {
@@ -30,6 +35,8 @@ STORIES: Mapping[str, Scenario] = {
     "rst": _story(Fault("rst", after_s=2)),
     "fin": _story(Fault("fin", after_s=2)),
     "hole": _story(Fault("hole", after_s=2, for_s=5)),
+    "dns_failure": _dials_during("dns_failure"),
+    "connect_stall": _dials_during("connect_stall"),
     "slow": _story(Fault("slow", after_s=2, for_s=5, latency_s=0.5)),
 }
 

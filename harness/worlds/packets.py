@@ -23,6 +23,7 @@ from harness.packets.rules import (
 )
 from harness.toxiproxy.off_loop import off_loop, within
 from harness.worlds.real_loop import RealLoop
+from harness.worlds.roads import Roads
 from harness.worlds.ways import Ways
 from harness.worlds.wire import LONGEST_STORY_S
 from harness.worlds.world import Cohorts, Env, Narrator, ServerMaker, Story, WorldFailed
@@ -101,20 +102,19 @@ class PacketsWorld:
             lambda f, value: narrate("server", f, value), time.time, substream(seed, "server")
         )
         await server.start(ALL_OF_LOOPBACK, 0)
-        ways = Ways("server", cohorts)
+        ways = Ways(f"server-{server.port}", cohorts)
         by_name = {
             name: Way(_address(number), server.port) for number, name in enumerate(ways.all())
         }
-        network = PacketNetwork(namespace, by_name, ways)
-
-        def url(client: str) -> str:
-            way = by_name[ways.name(client)]
-            return f"ws://{way.address}:{way.port}/realtime/v1?apikey={server.key(client)}"
-
+        reached = {name: (way.address, way.port) for name, way in by_name.items()}
+        roads = Roads(ways, server, reached, narrate)
+        network = PacketNetwork(namespace, by_name, ways, roads)
+        levers = Levers(network, server)
         try:
-            return await story(
-                Env(Levers(network, server), url, lambda: loop.time() - began_s, seed)
-            )
+            with roads.known():
+                return await story(
+                    Env(levers, roads.url, lambda: loop.time() - began_s, seed, roads.program_url)
+                )
         finally:
             await network.clear()
             await server.stop()
@@ -127,10 +127,13 @@ def _address(number: int) -> str:
 class PacketNetwork:
     """The network levers, by what nftables can do to packets; `toxiproxy.md` §6.3."""
 
-    def __init__(self, namespace: Namespace, by_name: Mapping[str, Way], ways: Ways) -> None:
+    def __init__(
+        self, namespace: Namespace, by_name: Mapping[str, Way], ways: Ways, roads: Roads
+    ) -> None:
         self._namespace = namespace
         self._by_name = by_name
         self._ways = ways
+        self._roads = roads
         self._dead: list[str] = []
 
     def toxic(
@@ -162,8 +165,8 @@ class PacketNetwork:
             yield
 
     def dns_failure(self, victims: Victims) -> Held:
-        """A way is dialled by its address."""
-        raise CannotExpress("clients dial an address, and no name is resolved")
+        """The loop that the clients run on resolves nothing."""
+        return self._roads.dns_failure(victims)
 
     @asynccontextmanager
     async def stall_connects(self, victims: Victims) -> AsyncIterator[None]:

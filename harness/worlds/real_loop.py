@@ -10,6 +10,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 from harness.worlds.lag import LagWatch
+from harness.worlds.roads import RoadLoop
 from harness.worlds.world import WorldFailed
 
 T = TypeVar("T")
@@ -31,7 +32,7 @@ class RealLoop:
     def __init__(self, name: str, prepare: Callable[[], object] = lambda: None) -> None:
         self._playing: dict[Future[Any], None] = {}
         self._lag = LagWatch()
-        self._loop = asyncio.new_event_loop()
+        self._loop = RoadLoop()
         self._loop.set_exception_handler(_log_unhandled)
         prepared: Future[None] = Future()
 

@@ -22,6 +22,7 @@ from harness.toxiproxy.client_proxy import Proxy
 from harness.toxiproxy.off_loop import within
 from harness.toxiproxy.opened import Opened, opened
 from harness.worlds.real_loop import RealLoop
+from harness.worlds.roads import Roads
 from harness.worlds.ways import Ways
 from harness.worlds.world import Cohorts, Env, Narrator, ServerMaker, Story, WorldFailed
 
@@ -142,16 +143,27 @@ class WireWorld:
         await server.start(self._hosts.bind, 0)
         try:
             async with within(self._lend(toxiproxy, server, ways)) as proxies:
-                levers = Levers(ToxiproxyNetwork(proxies, ways, server), server)
-
-                def url(client: str) -> str:
-                    port = proxies[ways.name(client)].listen.rpartition(":")[2]
-                    key = server.key(client)
-                    return f"ws://{self._hosts.proxy}:{port}/realtime/v1?apikey={key}"
-
-                return await story(Env(levers, url, lambda: loop.time() - began_s, seed))
+                roads = Roads(ways, server, self._reached(proxies), narrate)
+                levers = Levers(ToxiproxyNetwork(proxies, ways, server, roads), server)
+                with roads.known():
+                    return await story(
+                        Env(
+                            levers,
+                            roads.url,
+                            lambda: loop.time() - began_s,
+                            seed,
+                            roads.program_url,
+                        )
+                    )
         finally:
             await server.stop()
+
+    def _reached(self, proxies: Mapping[str, Proxy]) -> dict[str, tuple[str, int]]:
+        """Where clients reach each way."""
+        return {
+            name: (self._hosts.proxy, int(proxy.listen.rpartition(":")[2]))
+            for name, proxy in proxies.items()
+        }
 
     @contextmanager
     def _lend(
@@ -174,10 +186,13 @@ class WireWorld:
 class ToxiproxyNetwork:
     """The network levers, by what Toxiproxy can do; `toxiproxy.md` §2."""
 
-    def __init__(self, proxies: Mapping[str, Proxy], ways: Ways, server: Server) -> None:
+    def __init__(
+        self, proxies: Mapping[str, Proxy], ways: Ways, server: Server, roads: Roads
+    ) -> None:
         self._proxies = proxies
         self._ways = ways
         self._server = server
+        self._roads = roads
         self._numbers = itertools.count(1)
 
     @asynccontextmanager
@@ -215,12 +230,12 @@ class ToxiproxyNetwork:
         raise CannotExpress("a proxy sees no packets")
 
     def dns_failure(self, victims: Victims) -> Held:
-        """A proxy is dialled by its address."""
-        raise CannotExpress("clients dial an address, and no name is resolved")
+        """The loop that the clients run on resolves nothing."""
+        return self._roads.dns_failure(victims)
 
     def stall_connects(self, victims: Victims) -> Held:
-        """A listening socket accepts without asking its program."""
-        raise CannotExpress("the kernel completes a connect before any proxy hears of it")
+        """By the loop: the kernel completes a connect before any proxy hears of it."""
+        return self._roads.stall_connects(victims)
 
     async def rst(self, victims: Victims) -> None:
         """`reset_peer` both ways, for long enough that the next data meets it."""

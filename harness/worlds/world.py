@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol, TypeVar
 
+from harness.clients.contract import OwnProcess
 from harness.entropy import substream
 from harness.nemesis import Levers, Server
 
@@ -39,6 +40,15 @@ class Env:
     """The URL, with an API key of its own, that a client process is opened with."""
     now_s: Callable[[], float]
     seed: int
+    program_url: Callable[[str], str] | None = None
+    """The same for a client that is a program of its own, where `url` holds a name that only the
+    world's loop resolves; None where it does not."""
+
+    def url_for(self, client: object, name: str) -> str:
+        """The URL that a client, as a Python object, is opened with under a name."""
+        if self.program_url and isinstance(client, OwnProcess):
+            return self.program_url(name)
+        return self.url(name)
 
     def rng(self, name: str) -> Random:
         """A generator of its own for `name`."""

@@ -97,6 +97,12 @@ class Unhealed(Altered):
     def refuse(self, victims: Victims) -> Held:
         return never_left(self._inner.refuse(victims))
 
+    def dns_failure(self, victims: Victims) -> Held:
+        return never_left(self._inner.dns_failure(victims))
+
+    def stall_connects(self, victims: Victims) -> Held:
+        return never_left(self._inner.stall_connects(victims))
+
 
 class HitsAll(Altered):
     def toxic(self, victims: Victims, *asked: Any) -> Held:
@@ -108,8 +114,24 @@ class HitsAll(Altered):
     def refuse(self, victims: Victims) -> Held:
         return self._inner.refuse(None)
 
+    def dns_failure(self, victims: Victims) -> Held:
+        return self._inner.dns_failure(None)
+
+    def stall_connects(self, victims: Victims) -> Held:
+        return self._inner.stall_connects(None)
+
     async def fin(self, victims: Victims) -> None:
         await self._inner.fin(None)
+
+
+def swapped(lever: str, other: str) -> Any:
+    """A network that pulls another lever than it was asked to."""
+
+    def pull(self: Altered, victims: Victims) -> Held:
+        held: Held = getattr(self._inner, other)(victims)
+        return held
+
+    return type("Swapped", (Altered,), {lever: pull})
 
 
 class HalfHole(Altered):
@@ -199,6 +221,13 @@ PLANTED: list[tuple[str, Any, str]] = [
     ("refuse", Unhealed, "refuse: it broke off"),
     ("fin", EndsByReset, "fin: RST"),
     ("fin", HitsAll, "fin: it broke off"),
+    ("dns_failure", swapped("dns_failure", "refuse"), "a connect met ConnectionRefusedError"),
+    ("dns_failure", swapped("dns_failure", "stall_connects"), "a connect met TimeoutError"),
+    ("dns_failure", HitsAll, "dns_failure: it broke off"),
+    ("dns_failure", Unhealed, "dns_failure: it broke off"),
+    ("connect_stall", swapped("stall_connects", "dns_failure"), "a connect was answered"),
+    ("connect_stall", HitsAll, "connect_stall: it broke off"),
+    ("connect_stall", Unhealed, "connect_stall: it broke off"),
 ]
 
 

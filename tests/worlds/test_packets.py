@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -66,6 +67,8 @@ class Stage:
             return "silence"
         except ConnectionRefusedError:
             return "refused"
+        except socket.gaierror:
+            return "no address"
         return "connected"
 
     async def close(self) -> None:
@@ -167,6 +170,16 @@ def test_stalled_connects_get_no_answer_and_live_connections_go_on(world: Packet
     assert play(world, story) == ["silence", "answered", "connected", "connected"]
 
 
+def test_a_name_does_not_resolve_and_live_connections_go_on(world: PacketsWorld) -> None:
+    async def story(stage: Stage) -> list[str]:
+        live = await stage.dial("hit")
+        async with stage.network.dns_failure(HIT):
+            during = [await stage.connect("hit"), await ask(live), await stage.connect("spared")]
+        return [*during, await stage.connect("hit")]
+
+    assert play(world, story) == ["no address", "answered", "connected", "connected"]
+
+
 def test_lost_packets_are_late_and_all_there(world: PacketsWorld) -> None:
     async def story(stage: Stage) -> list[str]:
         async def once() -> str:
@@ -183,8 +196,6 @@ def test_what_the_network_cannot_do_is_said(world: PacketsWorld) -> None:
         network = stage.network
         with pytest.raises(CannotExpress, match="wire has the toxics"):
             network.toxic(None, "upstream", "latency", {"latency": 1})
-        with pytest.raises(CannotExpress, match="no name is resolved"):
-            network.dns_failure(None)
         with pytest.raises(CannotExpress, match="from a program"):
             await network.fin(None)
 
