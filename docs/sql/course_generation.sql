@@ -1,4 +1,4 @@
--- The tables of the default schema file (fake_server/default_schema.toml) for a real Supabase
+-- The tables of the default schema file (fake_server/schema/default.toml) for a real Supabase
 -- project: run it in the SQL editor, or as a migration. It can be run again.
 
 create table if not exists public.course_generation_jobs (

@@ -9,10 +9,10 @@ import pytest
 from sqlglot import exp
 
 from fake_server import ServerConfig
-from fake_server.column_definition import parse_column
 from fake_server.database import Column, DatabaseError, Policy, Schema, Table
 from fake_server.database.sql import name_of, parse_expression, parse_statements, table_key
 from fake_server.schema import SchemaError, default_schema, load, loads, server_configs
+from fake_server.schema.column_definition import parse_column
 from tests.fake_server.database.project import GOLDEN_SCHEMA
 
 ROOT = Path(__file__).parents[2]

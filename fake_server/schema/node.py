@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fake_server.database import DatabaseError
-from fake_server.toml_lines import line_of
+from fake_server.schema.toml_lines import line_of
 
 Location = tuple[str | int, ...]
 
