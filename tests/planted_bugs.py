@@ -30,6 +30,8 @@ from harness.manager import (
 from harness.manager.sends import Outgoing
 from harness.protocol import PHOENIX, Message
 
+FRAME_S = 1 / 60
+
 
 class NoHeartbeatCheck(ConnectionCore):
     """M35: sends heartbeats and never misses an answer."""
@@ -118,6 +120,30 @@ class SwallowingChannel(ChannelCore):
     def received(self, event: str, payload: Any) -> None:
         if not 12 <= payload["id"] <= 44:
             super().received(event, payload)
+
+
+class OverwhelmedChannel(ChannelCore):
+    """Has room for two of the messages that come in one frame of a screen, and drops the others.
+
+    Where nothing is held up on the way, no three of a source come so close.
+    """
+
+    _frame_from_s = -math.inf
+    _in_frame = 0
+
+    def received(self, event: str, payload: Any) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._frame_from_s > FRAME_S:
+            self._frame_from_s, self._in_frame = now_s, 0
+        self._in_frame += 1
+        if self._in_frame <= 2:
+            super().received(event, payload)
+
+
+class DropsBursts(ConnectionCore):
+    """The same in a connection."""
+
+    channel_type = OverwhelmedChannel
 
 
 class SwallowsMessages(ConnectionCore):

@@ -155,8 +155,18 @@ FINDS: Mapping[str, Find] = {
 
 _NO_LISTENER = "no client under test listens to the changes of a table"
 
+FINDS_IN_PACKETS: Mapping[str, Find] = {
+    "packet_loss": find(
+        bugs.DropsBursts,
+        "delivery",
+        Fault("packet_loss", after_s=3, for_s=10, share=0.4),
+        workload=Broadcast(clients=4, period_s=0.2, sends_every_s=None),
+        recovery_within_s=25,
+    ),
+}
+"""By fault; those that only a kernel can make."""
+
 FINDS_NOTHING: Mapping[str, str] = {
-    "packet_loss": "TCP sends again what was lost: a client sees what it sees of `slow`",
     "feed_loss": _NO_LISTENER,
     "feed_down": _NO_LISTENER,
     "subscribed_missing": _NO_LISTENER,
