@@ -7,7 +7,7 @@ their worker, publication and column rights, database broadcasts and replay from
 own that answers as PostgreSQL 15 was recorded to, several tenants on one port with their
 limits, plans and changes, the ends of a server, broadcasts over HTTP, sign-in as GoTrue answers it,
 the tables as PostgREST answers (`/rest/v1`, `docs/rest.md`), long polling, and the levers of
-`registry`, from Python, over HTTP and as a pytest fixture.
+`fake_server.levers`, from Python, over HTTP and as a pytest fixture.
 """
 
 from importlib import import_module

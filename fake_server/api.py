@@ -83,11 +83,11 @@ class Api:
 
     def _refused(self, request: Request) -> Response | None:
         """What a lever answers in place of what was asked for; preflights are let through."""
-        levers, config = self._state.levers, self._state.config
-        if not levers.answers or request.method == "OPTIONS":
+        switches, config = self._state.switches, self._state.config
+        if not switches.answers or request.method == "OPTIONS":
             return None
         key = request.headers.get("apikey") or request.query.get("apikey")
-        refusal = levers.answer(holder(key, config.jwt_secret, config.jwks), request.path)
+        refusal = switches.answer(holder(key, config.jwt_secret, config.jwks), request.path)
         if refusal is None:
             return None
         retry = {} if refusal.retry_after_s is None else {"retry-after": str(refusal.retry_after_s)}
@@ -122,7 +122,7 @@ class Api:
             if refused is not None:
                 return refused
             named = request.subdomain == self._state.config.tenant
-            if not named or self._state.levers.tenant_is_deleted:
+            if not named or self._state.switches.tenant_is_deleted:
                 return json_response(HTTPStatus.UNAUTHORIZED, {"message": _TENANT_UNKNOWN})
             return self._limited(handler, request, now_s)
 
@@ -153,7 +153,7 @@ class Api:
             admit_upgrade(
                 Upgrade.of(request.target, request.headers, request.version),
                 self._state.config,
-                self._state.levers,
+                self._state.switches,
                 self._state.limits,
                 now_s,
             )

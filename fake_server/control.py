@@ -14,11 +14,11 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from fake_server.board import Lever
 from fake_server.http import Answer, Request, Response, Route, Routes, json_response
 from fake_server.http.exchange import refusal
 from fake_server.http.front import Front
-from fake_server.lever_docs import known
+from fake_server.levers.board import Lever
+from fake_server.levers.docs import known
 from fake_server.tenancy import Tenancy
 from fake_server.tenants import UnknownTenant
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 from fake_server.config import ServerConfig
 from fake_server.elixir import inspect
 from fake_server.http.message import subdomain
-from fake_server.levers import Levers
 from fake_server.limits import Limits
+from fake_server.switches.thrown import Switches
 from fake_server.tokens import TokenRefused, holder, verify
 from harness.protocol import Codec, UnsupportedVersion, codec_for
 
@@ -84,12 +84,12 @@ class Refusal(Exception):
 
 
 def admit(
-    upgrade: Upgrade, config: ServerConfig, levers: Levers, limits: Limits, now_s: float
+    upgrade: Upgrade, config: ServerConfig, switches: Switches, limits: Limits, now_s: float
 ) -> Admission:
     """Check an upgrade in the order of `protocol.md §1.2`; raises `Refusal`."""
-    if levers.refuses:
+    if switches.refuses:
         client = holder(upgrade.key, config.jwt_secret, config.jwks)
-        refusal = levers.refusal(client)
+        refusal = switches.refusal(client)
         if refusal is not None and refusal.error is not None:
             raise _late(HTTPStatus(refusal.status), refusal.error, upgrade, config)
         if refusal is not None:
@@ -104,7 +104,7 @@ def admit(
         codec = codec_for(upgrade.query.get("vsn", "1.0.0"))
     except UnsupportedVersion:
         raise Refusal(HTTPStatus.FORBIDDEN) from None
-    if not tenant_known or levers.tenant_is_deleted:
+    if not tenant_known or switches.tenant_is_deleted:
         raise _late(HTTPStatus.NOT_FOUND, "Tenant not found", upgrade, config)
     if config.suspended:
         text = "Realtime was disabled for this tenant"
@@ -115,10 +115,10 @@ def admit(
 
 
 def admit_upgrade(
-    upgrade: Upgrade, config: ServerConfig, levers: Levers, limits: Limits, now_s: float
+    upgrade: Upgrade, config: ServerConfig, switches: Switches, limits: Limits, now_s: float
 ) -> Admission:
     """The same for a WebSocket, whose headers are looked at last; raises `Refusal`."""
-    admission = admit(upgrade, config, levers, limits, now_s)
+    admission = admit(upgrade, config, switches, limits, now_s)
     mistake = _mistake(upgrade)
     if mistake is not None:
         raise Refusal(HTTPStatus.BAD_REQUEST, mistake)

@@ -12,8 +12,8 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, TypeVar
 
-from fake_server.board import Lever
 from fake_server.config import ServerConfig
+from fake_server.levers.board import Lever
 from fake_server.server import FakeServer
 from fake_server.tenancy import Tenancy
 

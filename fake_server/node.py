@@ -14,9 +14,9 @@ from typing import Any
 from fake_server import life
 from fake_server.api import Api
 from fake_server.config import ServerConfig
-from fake_server.core.effects import Arrive, Effect
 from fake_server.core.state import Channel, Connection, State, membership
 from fake_server.database import Database
+from fake_server.effects import Arrive, Effect
 from fake_server.features import (
     access_token,
     broadcast,
@@ -29,10 +29,10 @@ from fake_server.features import (
 )
 from fake_server.handshake import Admission
 from fake_server.http import Answer, Request, Route
-from fake_server.levers import Levers
 from fake_server.limits import Limits
+from fake_server.switches.thrown import Switches
+from fake_server.switches.where import Where
 from fake_server.tenant import changed
-from fake_server.where import Where
 from harness.protocol import (
     ACCESS_TOKEN,
     BROADCAST,
@@ -87,9 +87,9 @@ class Node:
         return self._state.database
 
     @property
-    def levers(self) -> Levers:
+    def switches(self) -> Switches:
         """How the server misbehaves at present."""
-        return self._state.levers
+        return self._state.switches
 
     @property
     def next_due_s(self) -> float | None:
@@ -185,7 +185,7 @@ class Node:
         )
         self._state.connections[connection.id] = connection
         self._state.truth("handshake", connection)
-        close_code = self.levers.close_code(connection.id, connection.client)
+        close_code = self.switches.close_code(connection.id, connection.client)
         if close_code is not None:
             self._state.hang_up(connection, close_code)
         return connection.id, self._effects()
@@ -193,7 +193,7 @@ class Node:
     def receive(self, conn: int, frame: str | bytes, now_s: float) -> list[Effect]:
         """A client sent a frame."""
         connection = self._state.connections.get(conn)
-        if connection is not None and self.levers.rules:
+        if connection is not None and self.switches.rules:
             self._receive_by_rules(connection, frame, now_s)
         elif connection is not None:
             self._receive(connection, frame, now_s)
@@ -309,7 +309,7 @@ class Node:
 
     def _receive_by_rules(self, connection: Connection, frame: str | bytes, now_s: float) -> None:
         first = True
-        for effect in self.levers.rules.arriving(connection, frame):
+        for effect in self.switches.rules.arriving(connection, frame):
             # A join may block the connection: what follows it has to wait in the shell.
             if isinstance(effect, Arrive) and first:
                 first = False
@@ -373,7 +373,7 @@ class Node:
 
     def _answered_by_lever(self, connection: Connection, message: Message) -> bool:
         """Whether a lever answers in place of a feature; joins ask for themselves (§2.5)."""
-        reason = self.levers.error(connection.id, connection.client, message.topic, message.event)
+        reason = self.switches.error(connection.id, connection.client, message.topic, message.event)
         if reason is None:
             return False
         self._state.reply(connection, message, message.join_ref, "error", {"reason": reason})

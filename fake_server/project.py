@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from fake_server.board import Board
 from fake_server.config import ServerConfig
 from fake_server.ground_truth import connections, members, total
 from fake_server.handshake import Admission, Refusal, Upgrade, admit, admit_upgrade
 from fake_server.http import Answer, Request, Route
 from fake_server.keys import Keys
+from fake_server.levers.board import Board
+from fake_server.levers.lever import Ground
 from fake_server.longpoll import LongPolling, Session
 from fake_server.node import Node
-from fake_server.pulling import Ground
 from fake_server.shell import OnTruth, Shell
-from fake_server.where import Where
+from fake_server.switches.where import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Project:
     def admit_upgrade(self, upgrade: Upgrade) -> Admission:
         """Check who wants a WebSocket; raises `Refusal`, which the caller may still `tell`."""
         node = self.node
-        return admit_upgrade(upgrade, node.config, node.levers, node.limits, self.shell.now_s())
+        return admit_upgrade(upgrade, node.config, node.switches, node.limits, self.shell.now_s())
 
     def refused(self, refusal: Refusal) -> None:
         """An upgrade was refused."""
@@ -95,7 +95,7 @@ class Project:
     def admit(self, upgrade: Upgrade) -> Admission:
         node = self.node
         try:
-            return admit(upgrade, node.config, node.levers, node.limits, self.shell.now_s())
+            return admit(upgrade, node.config, node.switches, node.limits, self.shell.now_s())
         except Refusal as refusal:
             self.refused(refusal)
             raise

@@ -8,11 +8,11 @@ from http import HTTPStatus
 from typing import Any
 
 from fake_server.core.state import State
-from fake_server.core.trouble import Trouble
 from fake_server.elixir import external_size, sorted_keys
 from fake_server.features import broadcast, link
 from fake_server.http import Request, Response, json_response
 from fake_server.http.message import words
+from fake_server.switches.trouble import Trouble
 from fake_server.tokens import Claims, TokenRefused, verify
 from harness.protocol import MalformedMessage, UserBroadcast, json_text
 

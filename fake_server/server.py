@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from fake_server import life
-from fake_server.board import Lever
 from fake_server.config import ServerConfig
 from fake_server.http import Answer, Request
+from fake_server.levers.board import Lever
 from fake_server.port import Port
 from fake_server.project import House, Project, truth
 from fake_server.shell import OnTruth

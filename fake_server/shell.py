@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from fake_server.core.effects import (
+from fake_server.effects import (
     Arrive,
     Block,
     Effect,

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from fake_server.board import Lever
 from fake_server.config import ServerConfig
 from fake_server.database import Database
 from fake_server.database.catalog import OWNER
+from fake_server.levers.board import Lever
 from fake_server.project import Project, truth
 
 _LOG = logging.getLogger("fake_server")

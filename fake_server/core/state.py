@@ -13,13 +13,13 @@ from typing import Any
 from fake_server.authorization import Access, Attempt
 from fake_server.changes.feed import Feed
 from fake_server.config import ServerConfig
-from fake_server.core.effects import Effect, Hangup, Kill, Send, SendAll, Truth
 from fake_server.core.presence import Presence
 from fake_server.database import Caller, Database
+from fake_server.effects import Effect, Hangup, Kill, Send, SendAll, Truth
 from fake_server.elixir import notation
-from fake_server.levers import Levers
 from fake_server.limits import Limits
 from fake_server.schema import default_schema
+from fake_server.switches.thrown import Switches
 from fake_server.tokens import Claims
 from harness.protocol import (
     PHX_CLOSE,
@@ -100,7 +100,7 @@ class State:
 
     config: ServerConfig
     rng: random.Random = field(repr=False)
-    levers: Levers = field(default_factory=Levers)
+    switches: Switches = field(default_factory=Switches)
     connections: dict[int, Connection] = field(default_factory=dict)
     rooms: dict[Room, dict[int, Channel]] = field(default_factory=dict)
     departed: list[Channel] = field(default_factory=list)
@@ -136,7 +136,7 @@ class State:
 
     def muted(self, connection: Connection) -> bool:
         """Whether the application behind this connection is silent."""
-        return connection.app_stopped or self.levers.mutes(connection.id, connection.client)
+        return connection.app_stopped or self.switches.mutes(connection.id, connection.client)
 
     def truth(self, f: str, connection: Connection | None = None, **value: Any) -> None:
         """Record what happened, on this connection if one is given."""
@@ -147,14 +147,14 @@ class State:
         """Send an encoded frame, unless the application is silent."""
         if self.muted(connection):
             return
-        if self.levers.rules:
-            self.effects += self.levers.rules.sent(connection, frame)
+        if self.switches.rules:
+            self.effects += self.switches.rules.sent(connection, frame)
         else:
             self.effects.append(Send(connection.id, frame))
 
     def write_all(self, connections: Sequence[Connection], frame: str | bytes) -> None:
         """Send one encoded frame to many, as `write` does to each."""
-        if self.levers.rules:
+        if self.switches.rules:
             for connection in connections:
                 self.write(connection, frame)
             return
@@ -228,7 +228,7 @@ class State:
     def forget(self, connection: Connection, code: int, by: str) -> None:
         """A connection has ended; its channels end with it, in silence."""
         del self.connections[connection.id]
-        self.levers.rules.forget(connection.id)
+        self.switches.rules.forget(connection.id)
         self.truth("disconnect", connection, code=code, by=by)
         for channel in list(connection.channels.values()):
             self.quit(channel, "disconnect")

@@ -19,7 +19,7 @@ def deliver(state: State, now_s: float) -> None:
     when the tenant's events are used up is dropped without a word, and so is all of it while the
     database cannot be reached."""
     messages = state.database.take_messages()
-    if state.levers.database_is_down:
+    if state.switches.database_is_down:
         return
     for message in messages:
         over = state.limits.events.reached(now_s, state.config.events_per_s_max)

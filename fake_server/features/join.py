@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from fake_server.authorization import Access
-from fake_server.core.effects import Block, HangupWhenRead
 from fake_server.core.presence import Presence
 from fake_server.core.state import Channel, Connection, State
+from fake_server.effects import Block, HangupWhenRead
 from fake_server.elixir import inspect
 from fake_server.features import db_broadcast, link, postgres_changes, presence, quota, replay
 from fake_server.tokens import Claims, TokenRefused, confirm
@@ -47,7 +47,7 @@ def handle(state: State, connection: Connection, request: Message, now_s: float)
     replaced = connection.channels.get(request.topic)
     if replaced is not None:
         state.quit(replaced, "duplicate")
-    delay_s = state.levers.join_delay_s(connection.id, connection.client, request.topic)
+    delay_s = state.switches.join_delay_s(connection.id, connection.client, request.topic)
     outcome: Channel | str
     close_code = None
     try:
@@ -124,7 +124,7 @@ def settle_due(state: State, now_s: float) -> None:
 def _decide(state: State, connection: Connection, request: Message, now_s: float) -> Channel:
     """The channel to be, after the checks in the order of `protocol.md §2.4`."""
     payload = request.payload
-    ordered = state.levers.error(connection.id, connection.client, request.topic, request.event)
+    ordered = state.switches.error(connection.id, connection.client, request.topic, request.event)
     if ordered is not None:
         raise _Refused(ordered)
     if request.topic == TOPIC_PREFIX:
@@ -135,7 +135,7 @@ def _decide(state: State, connection: Connection, request: Message, now_s: float
         )
     if state.terminating:
         raise _Refused("RealtimeRestarting: Realtime is restarting, please standby")
-    if state.levers.tenant_is_deleted:
+    if state.switches.tenant_is_deleted:
         raise _Refused(_NO_TENANT, quota.CLOSED_BY_SERVER)
     config = payload.get("config")
     private = isinstance(config, dict) and _flexible_bool(config.get("private"))

@@ -1,12 +1,12 @@
 """Whether the tenant's database can be reached, and asked: what joins, tokens and messages need.
 
-Its troubles, and the words for them, are in `core.trouble` (`protocol.md §2.4`, `§9`, no. 16).
+Its troubles, and the words for them, are in `switches.trouble` (`protocol.md §2.4`, `§9`, no. 16).
 """
 
 from __future__ import annotations
 
 from fake_server.core.state import Channel, State
-from fake_server.core.trouble import POOL_EXHAUSTED, TOO_MANY_ATTEMPTS, TROUBLES, Trouble
+from fake_server.switches.trouble import POOL_EXHAUSTED, TOO_MANY_ATTEMPTS, TROUBLES, Trouble
 
 _ATTEMPTS_MAX = 3
 """So many connections that failed in 5 s, and none is tried (`protocol.md §7.3`)."""
@@ -25,9 +25,9 @@ def scope(channel: Channel) -> tuple[int, str | None, str]:
 
 def connected(state: State, who: Scope, now_s: float) -> Trouble | None:
     """Why there is no connection to the database; None when there is one. A failure counts."""
-    if not (state.link_lost or state.levers.has_trouble):
+    if not (state.link_lost or state.switches.has_trouble):
         return None
-    trouble = state.levers.trouble(*who, asks_policies=False)
+    trouble = state.switches.trouble(*who, asks_policies=False)
     if trouble is None and not state.link_lost:
         return None
     attempts = state.limits.connect_errors
@@ -45,7 +45,7 @@ def authorized(state: State, who: Scope, now_s: float) -> Trouble | None:
     exhausted = state.limits.authorization_errors
     if exhausted.total(now_s) >= state.config.db_pool:
         return TROUBLES[POOL_EXHAUSTED]
-    trouble = state.levers.trouble(*who, asks_policies=True)
+    trouble = state.switches.trouble(*who, asks_policies=True)
     if trouble is TROUBLES[POOL_EXHAUSTED]:
         exhausted.add(now_s)
     return trouble

@@ -101,16 +101,16 @@ def _do_planned(state: State, now_s: float) -> None:
 def _try_to_subscribe(state: State, channel: Channel, now_s: float, was_late: bool) -> None:
     """Subscribe now if the database lets us; else later, as the real server does (§3.4)."""
     feed, scope = state.feed, link.scope(channel)
-    if state.levers.database_is_down:
+    if state.switches.database_is_down:
         feed.plan(channel, now_s + state.rng.uniform(*_AGAIN_S))
         return
     cold_s = _cold_s(state) if feed.sleeps(now_s) else 0.0
     up_s = feed.wake(now_s, cold_s, state.database.publication)
-    late_s = 0.0 if was_late else state.levers.subscribed_delay_s(*scope)
+    late_s = 0.0 if was_late else state.switches.subscribed_delay_s(*scope)
     if up_s > now_s or late_s > 0:
         feed.plan(channel, max(up_s, now_s + late_s), "subscribe late")
         return
-    error = state.levers.subscription_error(*scope)
+    error = state.switches.subscription_error(*scope)
     if error == TIMEOUTS:
         feed.timed_out(now_s)
     elif error is None and feed.sheds(now_s):
@@ -149,10 +149,10 @@ def _subscribe(state: State, channel: Channel, now_s: float) -> None:
 
 def _tell_subscribed(state: State, channel: Channel, now_s: float) -> None:
     scope = (channel.connection.id, channel.connection.client, channel.topic)
-    if state.levers.subscribed_missing(*scope):
+    if state.switches.subscribed_missing(*scope):
         return
     state.push_system(channel, "ok", _SUBSCRIBED, POSTGRES_CHANGES)
-    times, gap_s = state.levers.subscribed_repeats(*scope)
+    times, gap_s = state.switches.subscribed_repeats(*scope)
     for number in range(1, times + 1):
         state.feed.plan(channel, now_s + number * gap_s, "tell")
 
@@ -164,7 +164,7 @@ def _read(state: State, now_s: float) -> None:
     error, and what was read with it is lost for everybody: a known defect of the real server.
     """
     changes = state.database.take_changes()
-    if state.levers.database_is_down:
+    if state.switches.database_is_down:
         state.truth("changes_lost", count=len(changes), reason="the database is down")
         return
     try:
@@ -185,7 +185,7 @@ def _read(state: State, now_s: float) -> None:
 
 def _push(state: State, channel: Channel, row: Told, ids: list[int]) -> None:
     connection = channel.connection
-    if state.levers.loses_change(connection.id, connection.client, channel.topic, row.kind):
+    if state.switches.loses_change(connection.id, connection.client, channel.topic, row.kind):
         return
     codec, topic = connection.codec, channel.topic
     if channel.old_api:

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from fake_server import ServerConfig
-from fake_server.core.effects import Effect, Send, SendAll
+from fake_server.effects import Effect, Send, SendAll
 from fake_server.handshake import Admission
 from fake_server.node import Node
 from fake_server.tokens import sign

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_server import ServerConfig
-from fake_server.core.effects import Block, Effect, Send, SendAll, Truth
+from fake_server.effects import Block, Effect, Send, SendAll, Truth
 from fake_server.handshake import Admission
 from fake_server.node import Node
 from fake_server.tokens import sign

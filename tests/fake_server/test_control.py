@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fake_server.control import Control
-from fake_server.registry import LEVERS
+from fake_server.levers.registry import LEVERS
 from tests.fake_server.http_client import HttpConnection, Reply
 from tests.fake_server.stage import Stage, simulated, stage
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fake_server.core.trouble import TOO_MANY_ATTEMPTS, TROUBLES
 from fake_server.schema import loads
+from fake_server.switches.trouble import TOO_MANY_ATTEMPTS, TROUBLES
 from tests.fake_server.http_client import Reply, ask
 from tests.fake_server.recorded_policies import RECORDED_SCHEMA
 from tests.fake_server.stage import Client, Stage, simulated, stage

@@ -6,8 +6,8 @@ import pytest
 
 from fake_server import ServerConfig
 from fake_server.handshake import Admission, Refusal, Upgrade, admit_upgrade
-from fake_server.levers import HttpRefusal, Kind, Levers, Switch
 from fake_server.limits import Limits
+from fake_server.switches.thrown import HttpRefusal, Kind, Switch, Switches
 from fake_server.tokens import sign
 from harness.protocol import V1, V2
 
@@ -27,14 +27,16 @@ _NO_WEBSOCKET = "'upgrade' header must contain 'websocket', got"
 _NO_VERSION = "'sec-websocket-version' header must equal '13', got"
 
 
-def ask(target: str, host: str = "127.0.0.1:4000", levers: Levers | None = None) -> Admission:
+def ask(target: str, host: str = "127.0.0.1:4000", switches: Switches | None = None) -> Admission:
     headers = {**UPGRADE, "host": host}
-    return admit_upgrade(Upgrade.of(target, headers), CONFIG, levers or Levers(), Limits(), NOW_S)
+    return admit_upgrade(
+        Upgrade.of(target, headers), CONFIG, switches or Switches(), Limits(), NOW_S
+    )
 
 
-def refusal(target: str, host: str = "127.0.0.1:4000", levers: Levers | None = None) -> Refusal:
+def refusal(target: str, host: str = "127.0.0.1:4000", switches: Switches | None = None) -> Refusal:
     with pytest.raises(Refusal) as refused:
-        ask(target, host, levers)
+        ask(target, host, switches)
     return refused.value
 
 
@@ -79,8 +81,8 @@ def test_the_last_of_repeated_keys_counts_and_an_empty_key_is_no_token() -> None
 
 
 def test_a_refusal_by_lever_names_the_client_and_comes_before_every_check() -> None:
-    levers = Levers(Switch(Kind.REFUSE, HttpRefusal(429, retry_after_s=3)))
-    refused = refusal(f"/nowhere?apikey={KEY}&vsn=9", levers=levers)
+    switches = Switches(Switch(Kind.REFUSE, HttpRefusal(429, retry_after_s=3)))
+    refused = refusal(f"/nowhere?apikey={KEY}&vsn=9", switches=switches)
     assert (refused.status, refused.retry_after_s, refused.client) == (429, 3, "alice")
     assert refused.delay_s == 0.0
 
@@ -106,7 +108,7 @@ def test_an_upgrade_with_a_bad_header_is_a_bad_request_in_words(
         headers[header] = value
     with pytest.raises(Refusal) as refused:
         admit_upgrade(
-            Upgrade.of(f"{GATEWAY}?apikey={KEY}", headers), CONFIG, Levers(), Limits(), NOW_S
+            Upgrade.of(f"{GATEWAY}?apikey={KEY}", headers), CONFIG, Switches(), Limits(), NOW_S
         )
     assert (refused.value.status, refused.value.body) == (400, words)
     assert refused.value.delay_s == 0.0
@@ -120,7 +122,7 @@ def test_of_several_bad_headers_the_first_in_the_order_of_the_real_server_is_nam
             admit_upgrade(
                 Upgrade.of(f"{GATEWAY}?apikey={KEY}", headers, "1.1" if header else "1.0"),
                 CONFIG,
-                Levers(),
+                Switches(),
                 Limits(),
                 NOW_S,
             )
@@ -132,7 +134,7 @@ def test_of_several_bad_headers_the_first_in_the_order_of_the_real_server_is_nam
 
 def test_the_headers_are_looked_at_when_the_key_is_good() -> None:
     with pytest.raises(Refusal) as refused:
-        admit_upgrade(Upgrade.of(GATEWAY, {}), CONFIG, Levers(), Limits(), NOW_S)
+        admit_upgrade(Upgrade.of(GATEWAY, {}), CONFIG, Switches(), Limits(), NOW_S)
     assert refused.value.body == '{"error":"API key is missing"}'
 
 

@@ -11,7 +11,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from fake_server import ServerConfig
 from fake_server.in_thread import ServerInThread
-from fake_server.parameters import BadLever
+from fake_server.levers.parameters import BadLever
 from fake_server.tenants import UnknownTenant
 
 _PATIENCE_S = 30

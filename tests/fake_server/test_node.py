@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from fake_server import ServerConfig
-from fake_server.core.effects import Block, Effect, Hangup, Send, SendAll, Truth
+from fake_server.effects import Block, Effect, Hangup, Send, SendAll, Truth
 from fake_server.handshake import Admission
-from fake_server.levers import Kind, Switch
 from fake_server.node import Node
+from fake_server.switches.thrown import Kind, Switch
+from fake_server.switches.where import Choice
 from fake_server.tokens import sign
-from fake_server.where import Choice
 from harness.protocol import V1, V2, Codec
 from tests.fake_server.recorded_policies import RECORDED_SCHEMA
 
@@ -55,7 +55,7 @@ def joined(node: Node, topic: str = "realtime:room", codec: Codec = V2, **payloa
 
 
 def late_joins(node: Node, delay_s: float, count: int | None = None) -> None:
-    node.levers.throw(Switch(Kind.LATE_JOIN, delay_s, choice=Choice(count=count)))
+    node.switches.throw(Switch(Kind.LATE_JOIN, delay_s, choice=Choice(count=count)))
 
 
 def test_a_refused_join_blocks_the_socket_and_is_answered_when_that_ends() -> None:

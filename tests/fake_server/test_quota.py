@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fake_server.core.effects import HangupWhenRead
+from fake_server.effects import HangupWhenRead
 from fake_server.features import quota
 from tests.fake_server.core_stage import Client, Core, ending, reason, status
 

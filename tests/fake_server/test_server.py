@@ -9,7 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidMessage, InvalidStatus
 
 from fake_server import FakeServer
-from fake_server.core.effects import Block, Effect, Hangup, Kill, Send, SendAll, Truth
+from fake_server.effects import Block, Effect, Hangup, Kill, Send, SendAll, Truth
 from tests.fake_server.recorded_policies import RECORDED_SCHEMA
 from tests.fake_server.stage import simulated, stage
 

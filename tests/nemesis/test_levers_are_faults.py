@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fake_server.registry import LEVERS
+from fake_server.levers.registry import LEVERS
 from harness.nemesis import FAULTS, VICTIMS, Fault, check_fault
 
 NAMED = {"clock_jump": "server_clock_jump"}

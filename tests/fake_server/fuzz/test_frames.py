@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fake_server import ServerConfig
-from fake_server.core.effects import Block, Effect, Later
+from fake_server.effects import Block, Effect, Later
 from fake_server.handshake import Admission
 from fake_server.node import Node
 from fake_server.tokens import sign

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fake_server.core.effects import Effect
+from fake_server.effects import Effect
+from fake_server.levers.parameters import DURATION, Parameter
 from fake_server.node import Node
-from fake_server.parameters import DURATION, Parameter
-from fake_server.where import Choice, Where
+from fake_server.switches.where import Choice, Where
 
 Undo = Callable[[], None]
 """Takes a lever back."""

@@ -1,8 +1,4 @@
-"""The switches that levers throw: what the core asks before it does as it should.
-
-What a lever is called, and how people pull it, is in `registry`; what happens to single frames is
-in `rules`.
-"""
+"""The switches that are thrown at present, and what the core asks of them."""
 
 from __future__ import annotations
 
@@ -10,9 +6,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from fake_server.core.trouble import Trouble
-from fake_server.rules import Rules
-from fake_server.where import Choice, Where
+from fake_server.switches.rules import Rules
+from fake_server.switches.trouble import Trouble
+from fake_server.switches.where import Choice, Where
 
 
 class Kind(Enum):
@@ -54,7 +50,7 @@ class Switch:
     choice: Choice = field(default_factory=Choice)
 
 
-class Levers:
+class Switches:
     """Everything that is switched on at present; of several that apply, the latest counts."""
 
     def __init__(self, *switches: Switch) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from fake_server import rules
-from fake_server.core.effects import Arrive, Effect, Later, Send
-from fake_server.rules import Rule, Rules
-from fake_server.where import Choice, Where
+from fake_server.effects import Arrive, Effect, Later, Send
+from fake_server.switches import rules
+from fake_server.switches.rules import Rule, Rules
+from fake_server.switches.where import Choice, Where
 from harness.protocol import V2, Codec, Sender
 
 

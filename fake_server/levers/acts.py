@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from fake_server import rules
-from fake_server.core.trouble import TROUBLES
-from fake_server.levers import HttpRefusal, Kind, Switch
-from fake_server.pulling import Ground, Pull, Pulling, Undo
-from fake_server.rules import Act, Rule
+from fake_server.levers.lever import Ground, Pull, Pulling, Undo
+from fake_server.switches import rules
+from fake_server.switches.rules import Act, Rule
+from fake_server.switches.thrown import HttpRefusal, Kind, Switch
+from fake_server.switches.trouble import TROUBLES
 from fake_server.tenant import FIELDS, current
 from harness.protocol import BROADCAST, PHOENIX, Message
 
@@ -33,8 +33,8 @@ def by_rule(make: Callable[[Pull], Act], only: Callable[[Message], bool] | None 
             choice=pull.choice,
             only=only or (lambda message: True),
         )
-        ground.node.levers.rules.add(rule)
-        return lambda: ground.perform(ground.node.levers.rules.remove(rule))
+        ground.node.switches.rules.add(rule)
+        return lambda: ground.perform(ground.node.switches.rules.remove(rule))
 
     return act
 
@@ -68,8 +68,8 @@ def by_switch(kind: Kind, value: Callable[[Pull], Any]) -> Pulling:
 
     def act(ground: Ground, pull: Pull) -> Undo:
         switch = Switch(kind, value(pull), pull.where, pull.choice)
-        ground.node.levers.throw(switch)
-        return lambda: ground.node.levers.take_back(switch)
+        ground.node.switches.throw(switch)
+        return lambda: ground.node.switches.take_back(switch)
 
     return act
 
@@ -158,10 +158,10 @@ def database_down(ground: Ground, pull: Pull) -> Undo:
     undo = by_switch(Kind.TROUBLE, lambda pull: trouble)(ground, pull)
 
     def found() -> None:
-        was_down = ground.node.levers.database_is_down
+        was_down = ground.node.switches.database_is_down
         assert undo is not None
         undo()
-        if was_down and not ground.node.levers.database_is_down:
+        if was_down and not ground.node.switches.database_is_down:
             ground.perform(ground.node.find_database(ground.now_s() - began_s))
 
     return found

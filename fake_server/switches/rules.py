@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from fake_server import mangle
-from fake_server.core.effects import Arrive, Effect, Later, Send
-from fake_server.mangle import Frame
-from fake_server.where import Choice, Where
+from fake_server.effects import Arrive, Effect, Later, Send
+from fake_server.switches import mangle
+from fake_server.switches.mangle import Frame
+from fake_server.switches.where import Choice, Where
 from harness.protocol import PHX_REPLY, Codec, MalformedMessage, Message, Sender
 
 _ASKED_MAX = 10_000

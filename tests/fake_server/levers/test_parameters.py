@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fake_server import FakeServer
-from fake_server.parameters import BadLever
-from fake_server.registry import LEVERS
+from fake_server.levers.parameters import BadLever
+from fake_server.levers.registry import LEVERS
 
 REFUSALS: list[tuple[Any, dict[str, Any], str]] = [
     ("lat", {}, r"unknown lever 'lat'; known: late, drop, duplicate, .*stale_error"),

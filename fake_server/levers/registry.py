@@ -11,14 +11,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from fake_server import acts, rules
-from fake_server.core.trouble import TROUBLES, UNREACHABLE
 from fake_server.features.postgres_changes import TIMEOUTS
 from fake_server.handshake import CONNECT_ERRORS
-from fake_server.levers import HttpRefusal, Kind
-from fake_server.life import DRAIN_BATCH, DRAIN_GAP_S, LINGER_S
-from fake_server.mangle import CORRUPTIONS
-from fake_server.parameters import (
+from fake_server.levers import acts
+from fake_server.levers.lever import Ground, Pull, Spec
+from fake_server.levers.parameters import (
     CLOSE_CODE,
     COUNT,
     DURATION,
@@ -38,8 +35,12 @@ from fake_server.parameters import (
     one_of,
     whole,
 )
-from fake_server.pulling import Ground, Pull, Spec
-from fake_server.where import Choice, Where
+from fake_server.life import DRAIN_BATCH, DRAIN_GAP_S, LINGER_S
+from fake_server.switches import rules
+from fake_server.switches.mangle import CORRUPTIONS
+from fake_server.switches.thrown import HttpRefusal, Kind
+from fake_server.switches.trouble import TROUBLES, UNREACHABLE
+from fake_server.switches.where import Choice, Where
 from harness.protocol import (
     PHX_CLOSE,
     PHX_ERROR,

@@ -1,6 +1,6 @@
 """The levers for people: what `GET /levers` lists and `docs/levers.md` shows.
 
-`python -m fake_server.lever_docs > docs/levers.md` writes the page anew.
+`python -m fake_server.levers.docs > docs/levers.md` writes the page anew.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from fake_server.parameters import REQUIRED, Parameter
-from fake_server.pulling import Spec
-from fake_server.registry import LEVERS
+from fake_server.levers.lever import Spec
+from fake_server.levers.parameters import REQUIRED, Parameter
+from fake_server.levers.registry import LEVERS
 
 _HEAD = """\
 # Levers
 
 What the fake server can be told to do wrong, in the vocabulary of `failures.md §0.3`. The table is
-written from `fake_server/registry.py`; a test compares the two.
+written from `fake_server/levers/registry.py`; a test compares the two.
 
 In Python, `server.pull("late", delay_s=3, answers="phx_join")` returns a lever with `heal()` and
 `hits`; `server.heal()` heals all. With several tenants, `server.pull("late", tenant="acme", …)`

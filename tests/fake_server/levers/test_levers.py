@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from fake_server.handshake import CONNECT_ERRORS
-from fake_server.registry import LEVERS
+from fake_server.levers.registry import LEVERS
 from tests.fake_server.http_client import ask
 from tests.fake_server.stage import Client, simulated, stage
 

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fake_server.pulling import Ground, Pull, Spec, Undo
-from fake_server.registry import prepared
+from fake_server.levers.lever import Ground, Pull, Spec, Undo
+from fake_server.levers.registry import prepared
 
 _LOG = logging.getLogger("fake_server")
 

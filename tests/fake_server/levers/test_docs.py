@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fake_server.lever_docs import known, page
-from fake_server.registry import LEVERS
+from fake_server.levers.docs import known, page
+from fake_server.levers.registry import LEVERS
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "levers.md"
+PAGE = Path(__file__).parent.parent.parent.parent / "docs" / "levers.md"
 
 
 def test_the_page_of_levers_is_written_from_the_registry() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), (
-        "say: python -m fake_server.lever_docs > docs/levers.md"
+        "say: python -m fake_server.levers.docs > docs/levers.md"
     )
 
 

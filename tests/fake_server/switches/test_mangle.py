@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from fake_server import mangle
+from fake_server.switches import mangle
 from harness.protocol import V1, V2, Codec, Kind, MalformedMessage, Message, UserBroadcast
 
 TEXT = Message("realtime:room", "broadcast", {"event": "shot", "payload": {"id": 1}})

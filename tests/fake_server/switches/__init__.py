@@ -1,0 +1,1 @@
+"""Tests of switches and of the rules for frames."""
