@@ -93,7 +93,8 @@ class Application:
         hit = {process: self._own(process) for process in self._hit(victims)}
         await asyncio.gather(*(own.kill() for own in hit.values()))
         yield
-        await asyncio.gather(*(process.reopen() for process in hit))
+        for process in hit:
+            process.reopen()
 
     async def block(self, victims: Victims, seconds: float) -> None:
         """Whatever else the loop would do waits."""
@@ -123,7 +124,7 @@ class Application:
 
     async def _meddle(self, victims: Victims, f: str, **value: float) -> None:
         hit = [self._own(process) for process in self._hit(victims)]
-        await asyncio.gather(*(own.meddle(f, value) for own in hit))
+        await asyncio.gather(*(_meddle_if_alive(own, f, value) for own in hit))
 
     async def _end(self, victims: Victims, f: str, **value: Any) -> None:
         """Heal the programs that still run; one that is far behind hears of it when it reads."""
@@ -138,7 +139,8 @@ class Application:
         if isinstance(process.client, OwnProcess):
             return process.client
         raise CannotExpress(
-            f"{process.name} shares our process; run it as a program, as manager_process does"
+            f"{process.name} shares our process; run it as a program, as manager_process does, "
+            "or in sim"
         )
 
     def _make(self, process: Process, call: ApiCall) -> None:
@@ -159,7 +161,7 @@ class Application:
 
 
 async def _meddle_if_alive(program: OwnProcess, f: str, value: Mapping[str, Any]) -> None:
-    """One that has been killed has nothing left to heal."""
+    """One that has been killed feels nothing, and has nothing to heal."""
     with suppress(ProgramFailed):
         await program.meddle(f, value)
 

@@ -34,7 +34,7 @@ def check_client(maker: Maker, world: World, *, seed: int = 1) -> None:
             truth.append((f, value))
 
     async def story(env: Env) -> list[str]:
-        check = _Check(env, maker(env.rng("client/conformance")), truth)
+        check = _Check(env, env.client("conformance", maker), truth)
         await check.run()
         return check.problems
 

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
@@ -56,6 +57,8 @@ class Process:
         self._env = env
         self._recorder = recorder
         self._outstanding: dict[asyncio.Task[None], None] = {}
+        # A call that a callback begins is ours, and not of the process that has called back.
+        self._context = copy_context()
         self.mishaps = Mishaps()
         client.on_event(self._called_back)
 
@@ -64,8 +67,14 @@ class Process:
         op = self._recorder.invoke(self.name, "open", {})
         await self._complete(op, self._open)
 
-    async def reopen(self) -> None:
-        """What the application does when the client's process has ended: all of it again."""
+    def reopen(self) -> None:
+        """What the application does when the client's process has ended: all of it again.
+
+        Nobody waits for it: whoever starts a process has healed what killed it.
+        """
+        self._keep(asyncio.create_task(self._reopen()))
+
+    async def _reopen(self) -> None:
         await self.open()
         for topic in self._recorder.wanted_by(self.name):
             self.begin("subscribe", {"topic": topic})
@@ -86,13 +95,19 @@ class Process:
 
     def begin(self, f: str, value: Mapping[str, Any], cancel_after_s: float | None = None) -> None:
         """Make a call without waiting for its end; cancel it so much later, if that is said."""
+        self._context.copy().run(self._begin, f, value, cancel_after_s)
+
+    def _begin(self, f: str, value: Mapping[str, Any], cancel_after_s: float | None) -> None:
         task = asyncio.create_task(self.call(f, value))
-        self._outstanding[task] = None
-        task.add_done_callback(lambda done: self._outstanding.pop(done, None))
+        self._keep(task)
         if cancel_after_s is not None:
             # One tick at least: a task that never began would have called nothing.
             loop = asyncio.get_running_loop()
             loop.call_later(cancel_after_s, lambda: loop.call_soon(task.cancel))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._outstanding[task] = None
+        task.add_done_callback(lambda done: self._outstanding.pop(done, None))
 
     async def close(self) -> None:
         """Close the client, whatever it thinks of that."""

@@ -134,7 +134,7 @@ class _Run:
         self._recorder = recorder
         recorder.start(env.now_s)
         self._processes = {
-            name: Process(name, storm.maker(env.rng(f"client/{name}")), env, recorder)
+            name: Process(name, env.client(name, storm.maker), env, recorder)
             for name in self._workload.names()
         }
         self._numbers = {topic: itertools.count(1) for topic in self._workload.topics}

@@ -22,6 +22,12 @@ MENU = (
     choice("late_joins", for_s=LASTS_S, delay_s=11.5),
     choice("http", for_s=LASTS_S, status=503),
     choice("accept_then_close", for_s=LASTS_S, code=1011),
+    choice("suspend", for_s=LASTS_S),
+    choice("kill", for_s=LASTS_S),
+    choice("block", for_s=LASTS_S),
+    choice("callback_slow", for_s=LASTS_S),
+    choice("clock_jump", by_s=3600.0),
+    choice("clock_drift", for_s=LASTS_S, factor=3.0),
 )
 
 

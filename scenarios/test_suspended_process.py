@@ -6,11 +6,10 @@ from harness.scenario import Scenario
 
 
 def test_a_client_that_slept_hears_again(run: Runner) -> None:
-    """Only a client in a process of its own can be put to sleep: `--client manager_process`."""
+    """In real time only a program can be put to sleep: `--client manager_process`."""
     run(
         Scenario(
             faults=[Fault("suspend", after_s=2, for_s=10), Fault("dead_flow", after_s=5)],
             recovery_within_s=40,
-            worlds=("wire",),
         )
     )

@@ -6,7 +6,7 @@ from harness.scenario import Scenario
 
 
 def test_a_process_in_trouble_works_again(run: Runner) -> None:
-    """Late, early or lost timers must leave no channel behind; with `--client manager_process`."""
+    """Late, early or lost timers must leave no channel behind. In real time, for a program only."""
     run(
         Scenario(
             faults=[
@@ -17,6 +17,5 @@ def test_a_process_in_trouble_works_again(run: Runner) -> None:
                 Fault("clock_jump", after_s=20, by_s=60),
             ],
             recovery_within_s=30,
-            worlds=("wire",),
         )
     )

@@ -412,27 +412,41 @@ class BelievesItsDisk(Manager):
     """Writes down what it has joined, and believes it after a restart."""
 
     async def _subscribe(self, op: Op) -> Op:
-        state = Path(tempfile.gettempdir()) / f"squall-planted-{os.getppid()}-{self._name}"
-        if state.exists():
-            state.unlink()
+        if self._disk.exists():
             return replace(op, type="ok")
         done = await super()._subscribe(op)
-        state.touch()
+        self._disk.touch()
         return done
+
+    async def close(self) -> None:
+        self._disk.unlink(missing_ok=True)
+        await super().close()
+
+    @property
+    def _disk(self) -> Path:
+        return Path(tempfile.gettempdir()) / f"squall-planted-{os.getppid()}-{self._name}"
 
 
 class DropsWhenBehind(Manager):
-    """Skips messages while the application's callback is slow."""
+    """Sheds load: skips messages while its loop lags."""
 
     _until_s = 0.0
 
+    async def open(self, url: str, name: str) -> None:
+        await super().open(url, name)
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began_s = loop.time()
+            await asyncio.sleep(0.1)
+            if loop.time() - began_s > 0.3:
+                self._until_s = loop.time() + 0.6
+
     def _received(self, topic: str, event: str, payload: Any) -> None:
-        began_s = time.monotonic()
-        if began_s < self._until_s:
-            return
-        super()._received(topic, event, payload)
-        if time.monotonic() - began_s > 0.2:
-            self._until_s = time.monotonic() + 0.6
+        if asyncio.get_running_loop().time() >= self._until_s:
+            super()._received(topic, event, payload)
 
 
 class TwoClocks(Manager):

@@ -9,11 +9,11 @@ from typing import Any
 
 from harness.history import History, Op
 
-SPOILS = ("loss", "once", "order")
-"""What a fault of the server can do to a stream that does not break: messages are lost, come more
-than once, or change places."""
+SPOILS = ("loss", "once", "order", "word")
+"""What a fault can do that no client can help: to a stream that does not break, messages of which
+are lost, come more than once, or change places; and to a client that can say nothing meanwhile."""
 
-_BESIDES = ("felt_by", "spoils", "hits")
+_BESIDES = ("felt_by", "spoils", "hits", "victims")
 """What an act says of itself besides the fault and its parameters."""
 
 
@@ -48,6 +48,12 @@ class Struck:
     """What no client can keep meanwhile, of `SPOILS`."""
     hits: int = 0
     """How much the server counted that it struck."""
+    victims: tuple[str, ...] | None = None
+    """The clients that it struck; None: all of them."""
+
+    def struck(self, client: str) -> bool:
+        """Whether it was for this client."""
+        return self.victims is None or client in self.victims
 
 
 def course(history: History) -> Course:
@@ -76,8 +82,7 @@ def struck(history: History) -> list[Struck]:
         if (op.f, op.type) == ("start", "invoke"):
             started[op.id] = len(found)
             lasting.append((_what(op), len(found)))
-            felt_by, spoils = (tuple(op.value.get(key, ())) for key in ("felt_by", "spoils"))
-            found.append(Struck(str(op.value.get("fault")), op.time_s, None, felt_by, spoils))
+            found.append(_set_in(op))
         elif (op.f, op.type) == ("start", "info") and op.id in started:
             _count(found, started[op.id], op)
         elif (op.f, op.type) == ("heal", "info"):
@@ -88,6 +93,19 @@ def struck(history: History) -> list[Struck]:
                     _count(found, one[1], op)
                     break
     return found
+
+
+def _set_in(op: Op) -> Struck:
+    told = op.value
+    victims = told.get("victims")
+    return Struck(
+        str(told.get("fault")),
+        op.time_s,
+        None,
+        felt_by=tuple(told.get("felt_by", ())),
+        spoils=tuple(told.get("spoils", ())),
+        victims=None if victims is None else tuple(victims),
+    )
 
 
 def _what(op: Op) -> Mapping[str, Any]:

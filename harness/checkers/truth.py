@@ -3,7 +3,8 @@
 TRUTH and SIGNAL of `failures.md` §0.4. A false claim is excused for `header.detect_within_s`, the
 time that a client may need to find out. Two proofs count: the source went on publishing and the
 channel received nothing at all; or the server had not held the channel for all that time. A source
-that keeps silent proves nothing.
+that keeps silent proves nothing, and a client that is made to stand still can say nothing: that
+time does not count.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
+from harness.checkers.course import Struck, struck
 from harness.checkers.spans import Span, Spans, claimed, spans_of, wanted
 from harness.checkers.traffic import Channel, Receipt, traffic
 from harness.checkers.words import count, examples, seconds
@@ -70,19 +72,33 @@ def truth(history: History) -> Verdict:
 
 
 def _claims(history: History) -> Spans:
-    """What clients claimed of channels while these were wanted, cut at the end of the run."""
+    """What clients claimed of channels while these were wanted and they could say otherwise, cut at
+    the end of the run."""
     end_s = history.ops[-1].time_s if history.ops else 0.0
     wants = wanted(history)
+    speechless = [fault for fault in struck(history) if "word" in fault.spoils]
     return {
         channel: [
-            Span(max(claim.from_s, want.from_s), min(claim.to_s, want.to_s, end_s))
+            part
             for claim in spans
             for want in wants[channel]
             if max(claim.from_s, want.from_s) < min(claim.to_s, want.to_s, end_s)
+            for part in _gaps(
+                Span(max(claim.from_s, want.from_s), min(claim.to_s, want.to_s, end_s)),
+                _of(channel[0], speechless),
+            )
         ]
         for channel, spans in claimed(history).items()
         if channel in wants
     }
+
+
+def _of(client: str, faults: Iterable[Struck]) -> list[Span]:
+    return [
+        Span(fault.start_s, math.inf if fault.heal_s is None else fault.heal_s)
+        for fault in faults
+        if fault.struck(client)
+    ]
 
 
 def _silences(claims: Spans, history: History) -> Iterator[FalseClaim]:

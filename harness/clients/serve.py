@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,7 +18,8 @@ from dataclasses import asdict
 from random import Random
 from typing import Any
 
-from harness.clients.contract import CallbackRaised, Client, Maker
+from harness.clients.callbacks import Callbacks
+from harness.clients.contract import Client, Maker
 from harness.clients.registry import UnknownClient, load_client
 from harness.clients.skewed import SkewedLoop
 from harness.history import Op
@@ -34,8 +34,7 @@ class Server:
         self._maker = maker
         self._say = say
         self._client: Client | None = None
-        self._slow_s = 0.0
-        self._raising, self._raises_left = "", 0.0
+        self._callbacks = Callbacks(time.sleep)
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._acts: Mapping[str, Callable[[Op], Awaitable[Op]]] = {
             "open": self._open,
@@ -89,13 +88,11 @@ class Server:
         return _ok(op)
 
     async def _slow_callbacks(self, op: Op) -> Op:
-        self._slow_s = op.value["seconds"]
+        self._callbacks.slow(op.value["seconds"])
         return _ok(op)
 
     async def _raise_in_callbacks(self, op: Op) -> Op:
-        count = op.value["count"]
-        self._raising = op.value["event"]
-        self._raises_left = math.inf if count is None else count
+        self._callbacks.raising(op.value["event"], op.value["count"])
         return _ok(op)
 
     async def _clock_jump(self, op: Op) -> Op:
@@ -108,11 +105,7 @@ class Server:
 
     def _event(self, op: Op) -> None:
         self._say({key: value for key, value in asdict(op).items() if key != "time_s"})
-        if self._slow_s and op.f == "received":
-            time.sleep(self._slow_s)
-        if self._raises_left > 0 and op.f == self._raising:
-            self._raises_left -= 1
-            raise CallbackRaised(f"the application failed in a callback of {op.f!r}")
+        self._callbacks.happen(op)
 
 
 def _skewed() -> SkewedLoop:

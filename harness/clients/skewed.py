@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import asyncio
 
+from harness.sim import WrongClock
+
 TICK_S = 0.02
 """While the clock runs fast the loop looks at it this often: its selector waits in real time."""
 
 
 class SkewedLoop(asyncio.SelectorEventLoop):
-    """A loop like any other until `jump` or `drift`; each timer obeys the wrong clock."""
+    """A loop like any other until `jump` or `drift`; each timer obeys the wrong clock.
+
+    `time.time()` and `time.monotonic()` go on being right, as they do in a simulated process.
+    """
 
     def __init__(self) -> None:
-        # The real and the shown time at which the factor was set last.
-        self._real_s = self._shown_s = 0.0
+        self._clock = WrongClock()
         self._factor = 1.0
         super().__init__()
 
     def time(self) -> float:
         """What the wrong clock shows."""
-        return self._shown_s + (super().time() - self._real_s) * self._factor
+        return self._clock.shows(super().time())
 
     def jump(self, by_s: float) -> None:
         """It shows so much more from now on; less, if that is negative."""
-        self._shown_s += by_s
+        self._clock.jump(by_s)
         self._look()
 
     def drift(self, factor: float) -> None:
         """It runs so many times as fast as the real one from now on; 1 is right again."""
-        real_s = super().time()
-        self._shown_s, self._real_s = self.time(), real_s
+        self._clock.drift(factor, super().time())
         self._factor = factor
         self._look()
 

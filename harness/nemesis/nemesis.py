@@ -13,7 +13,7 @@ from harness.nemesis.fault import Fault
 from harness.nemesis.kind import FaultKind, Strike
 from harness.nemesis.levers import Levers
 from harness.nemesis.registry import kind_of, values_of
-from harness.nemesis.victims import victims
+from harness.nemesis.victims import Victims, victims
 
 HEAL_WITHIN_S = 30.0
 """How long one fault may take to heal."""
@@ -72,8 +72,7 @@ class Nemesis:
         kind = kind_of(fault.name)
         hit = victims(fault, self._clients, self._seed)
         strike = Strike(self._levers, hit, values_of(fault), AsyncExitStack(), fault.for_s)
-        spoils = {"spoils": list(kind.spoils)} if kind.spoils else {}
-        told = _value(fault, felt_by=list(kind.felt_by), **spoils)
+        told = _value(fault, felt_by=list(kind.felt_by), **_spoils(kind, hit))
         op = self._record.invoke("nemesis", "start", told)
         # Known before it strikes: an interrupt in the middle heals the half that was done.
         self._struck.append((fault, strike))
@@ -108,6 +107,12 @@ class Nemesis:
     def _complete(self, op: Op, strike: Strike) -> None:
         hits: dict[str, Any] = {"hits": struck} if (struck := strike.count()) else {}
         self._record.complete(op, "info", **hits)
+
+
+def _spoils(kind: FaultKind, hit: Victims) -> dict[str, Any]:
+    """What a judge must know to blame nobody for it."""
+    told: dict[str, Any] = {"spoils": list(kind.spoils)} if kind.spoils else {}
+    return told if hit is None else {**told, "victims": list(hit)}
 
 
 def _value(fault: Fault, **more: object) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from harness.nemesis.application import application
@@ -10,7 +9,6 @@ from harness.nemesis.kind import Act, Category, FaultKind, Strike
 from harness.nemesis.parameters import DURATION, SHIFT, Parameter, number
 from harness.nemesis.victims import VICTIMS
 
-_ELSEWHERE: Mapping[str, str] = {"sim": "a process of its own cannot live in virtual time"}
 _STILL = ("late", "missed", "disconnect", "slow_call", "lost")
 """Signs of a client that stood still or was gone."""
 
@@ -52,20 +50,23 @@ def _kind(
         category=of,
         act=act,
         parameters=(*own, *VICTIMS),
-        elsewhere=_ELSEWHERE,
         **more,
     )
 
 
 PROCESS: tuple[FaultKind, ...] = (
     _kind(
-        "suspend", "the client's process stands still (SIGSTOP), with its sockets open", _suspend
+        "suspend",
+        "the client's process stands still (SIGSTOP), with its sockets open",
+        _suspend,
+        spoils=("word",),
     ),
     _kind("kill", "the client's process is killed (SIGKILL), and started again at the heal", _kill),
     _kind(
         "block",
         "something blocks the client's event loop",
         _block,
+        spoils=("word",),
     ),
     _kind(
         "callback_slow",
@@ -92,4 +93,5 @@ PROCESS: tuple[FaultKind, ...] = (
         felt_by=("hits",),
     ),
 )
-"""The faults of a client's process. The client must be a program of its own: `manager_process`."""
+"""The faults of a client's process. In sim each client has one; in real time the client must be a
+program of its own, as `manager_process` is."""

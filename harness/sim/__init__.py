@@ -3,8 +3,9 @@
 `run(main, seed=7)` runs a coroutine on a `SimLoop`. Time jumps to the next timer when all are
 blocked, so production constants (25 s heartbeats, 1 h tokens) are tested as they are; the network
 is simulated below `create_connection` and `create_server`, so that `websockets`, `realtime`, a
-server and the client under test run as they are. The same seed gives the same bytes on the wire at
-the same times, on the same minor version of Python and of the libraries.
+server and the client under test run as they are. Each of several `Host`s in one loop can stand
+still, die, or have a clock that is wrong, as a process can. The same seed gives the same bytes on
+the wire at the same times, on the same minor version of Python and of the libraries.
 
 What it does not show:
 
@@ -14,6 +15,9 @@ What it does not show:
   control; a socket buffers `BUFFER_BYTES` a direction, where Linux grows to megabytes; each write
   arrives as it was written (up to `SEGMENT_BYTES_MAX`), never merged with the next. An
   acknowledgement takes no time, but a cut of the way back loses it.
+* A blocking call inside a callback. No virtual time passes in one: a host that is blocked (`Host`)
+  stands still from the end of that callback on, for as long as all its calls take together. A host
+  that stands still in the middle of a connect goes on with it afterwards.
 * Retransmission after a cut. A stream that lost bytes to a cut is reset when it heals; real TCP
   would resume a stream that had waited for less than its patience.
 * TLS, UDP, Unix sockets, pipes, signals, child processes, threads: each raises `EscapedSimulation`.
@@ -21,8 +25,10 @@ What it does not show:
   iterates by `PYTHONHASHSEED`. (Sets of tasks are in order: a simulated task hashes by its birth.)
 """
 
+from harness.sim.clock import WrongClock
 from harness.sim.determinism import deterministic
 from harness.sim.errors import EscapedSimulation, SimDeadlock, VirtualTimeLimit
+from harness.sim.host import Host
 from harness.sim.loop import SimLoop
 from harness.sim.network import SimNetwork
 from harness.sim.run import run
@@ -30,11 +36,13 @@ from harness.sim.way import Link
 
 __all__ = [
     "EscapedSimulation",
+    "Host",
     "Link",
     "SimDeadlock",
     "SimLoop",
     "SimNetwork",
     "VirtualTimeLimit",
+    "WrongClock",
     "deterministic",
     "run",
 ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Literal
 
+from harness.sim.kernel import Kernel
 from harness.sim.packet import Packet
 from harness.sim.pipe import Pipe
 from harness.sim.server import SimServer
@@ -24,7 +24,7 @@ class Connection:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        kernel: Kernel,
         trace: Trace,
         number: int,
         ways: tuple[Way, Way],
@@ -39,15 +39,21 @@ class Connection:
         """The name by which its client dialled."""
         self._server = server
         self._on_gone = on_gone
-        self._up = Pipe(loop, trace, number, True, up, down, patience_s)
-        self._down = Pipe(loop, trace, number, False, down, up, patience_s)
+        self._up = Pipe(kernel, trace, number, True, up, down, patience_s)
+        self._down = Pipe(kernel, trace, number, False, down, up, patience_s)
         client_sock = SimSocket(client_address, server.address)
         server_sock = SimSocket(server.address, client_address)
         self.client = SimTransport(
-            loop, client_sock, self._down, self._up, copy_context(), self._end
+            kernel, client_sock, self._down, self._up, copy_context(), self._end
         )
         self._accepted = SimTransport(
-            loop, server_sock, self._up, self._down, server.context.copy(), self._end, server.accept
+            kernel,
+            server_sock,
+            self._up,
+            self._down,
+            server.context.copy(),
+            self._end,
+            server.accept,
         )
         self._ends_alive = 2
         self._up.join(self.client, self._accepted, self._down)

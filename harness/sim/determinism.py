@@ -65,17 +65,17 @@ def _clocks(loop: SimLoop) -> Iterator[Replacement]:
     gmtime, localtime = time.gmtime, time.localtime
 
     def wall_s() -> float:
-        return loop.epoch_s + loop.time()
+        return loop.epoch_s + loop.now_s
 
     def loop_ns() -> int:
-        return round(loop.time() * 1e9)
+        return round(loop.now_s * 1e9)
 
     yield time, "time", wall_s
     yield time, "time_ns", lambda: round(loop.epoch_s * 1e9) + loop_ns()
     yield time, "gmtime", lambda secs=None: gmtime(wall_s() if secs is None else secs)
     yield time, "localtime", lambda secs=None: localtime(wall_s() if secs is None else secs)
     for clock in ("monotonic", "perf_counter"):
-        yield time, clock, loop.time
+        yield time, clock, lambda: loop.now_s
         yield time, f"{clock}_ns", loop_ns
 
 

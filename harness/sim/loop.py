@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from harness.entropy import substream
 from harness.sim.errors import EscapedSimulation, SimDeadlock, VirtualTimeLimit
+from harness.sim.kernel import Kernel, SimTask
 from harness.sim.network import SimNetwork
 from harness.sim.server import SimServer
 from harness.sim.stuck import describe_tasks
@@ -57,23 +58,6 @@ REAL_IO = (
 """Methods of an event loop that have no place in a simulation."""
 
 
-class SimTask(asyncio.Task[Any]):
-    """A task that hashes by its birth: asyncio itself cancels and wakes in the order of sets."""
-
-    def __init__(self, coro: Coroutine[Any, Any, Any], *, birth: int, **options: Any) -> None:
-        # Before asyncio puts the task in its own set.
-        self.birth = birth
-        super().__init__(coro, **options)
-
-    def __hash__(self) -> int:
-        return self.birth
-
-    def set_name(self, value: object) -> None:
-        """Python 3.13.0 names a factory's task anew, with None where no name was given."""
-        if value is not None:
-            super().set_name(value)
-
-
 class _InBirthOrder(WeakKeyDictionary[Any, None]):
     """A weak set in order, for asynchronous generators that are closed at the end."""
 
@@ -108,16 +92,13 @@ class _Jump:
         return ()
 
 
-class SimLoop(asyncio.BaseEventLoop):
+class SimLoop(Kernel):
     """CPython's own event loop; only its selector, clock, network and executor are replaced.
 
     `limit_s` is the virtual time after which `VirtualTimeLimit` is raised; `epoch_s` is what
     `time.time()` shows at the start, in seconds since 1970. `time()` starts at 0, since a large
     number would have no place for nanoseconds.
     """
-
-    # CPython's, not in the type stubs.
-    _scheduled: list[asyncio.TimerHandle]
 
     def __init__(
         self, seed: int = 0, *, limit_s: float = inf, epoch_s: float = 1_800_000_000.0
@@ -132,7 +113,6 @@ class SimLoop(asyncio.BaseEventLoop):
         # of the `random` module; they go on where they stood when the program runs again.
         self.entropy: Random = substream(seed, "sim/entropy")
         self.random_state = substream(seed, "sim/random").getstate()
-        self._now_s = 0.0
         self._births = 0
         self._escape: EscapedSimulation | None = None
         self._clock_resolution = CLOCK_RESOLUTION_S
@@ -142,29 +122,21 @@ class SimLoop(asyncio.BaseEventLoop):
 
     # Time.
 
-    def time(self) -> float:
-        """Virtual seconds since the start."""
-        return self._now_s
-
     def jump(self) -> None:
         """Go to the next timer. Raises `VirtualTimeLimit`."""
-        next_s = self._scheduled[0].when()
+        next_s = self._scheduled[0].true_s
         if next_s > self.limit_s:
-            self._now_s = self.limit_s
+            self.now_s = self.limit_s
             raise VirtualTimeLimit(self.stuck(f"the limit of {self.limit_s:g} s is reached"))
-        self._now_s = next_s
+        self.now_s = next_s
         # A resolution that vanishes beside the time would leave due timers waiting.
         self._clock_resolution = max(CLOCK_RESOLUTION_S, 2 * ulp(next_s))
 
     # Tasks.
 
-    def pending_tasks(self) -> list[asyncio.Task[Any]]:
-        """The tasks that are not done, in the order of their birth."""
-        return sorted(asyncio.all_tasks(self), key=hash)
-
     def stuck(self, reason: str) -> str:
         """Say where everything waits."""
-        return f"at {self._now_s:.6f} s: {reason}; pending:{describe_tasks(self.pending_tasks())}"
+        return f"at {self.now_s:.6f} s: {reason}; pending:{describe_tasks(self.pending_tasks())}"
 
     def _make_task(self, coro: Coroutine[Any, Any, Any], **options: Any) -> SimTask:
         """Number the tasks of this loop, so that a replay shows the same names."""
@@ -176,7 +148,7 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def escape(self, call: str, instead: str = "it has no place in a simulation") -> NoReturn:
         """End the simulation, since the program called the real `call`."""
-        self._escape = EscapedSimulation(f"at {self._now_s:.6f} s: {call} was called: {instead}")
+        self._escape = EscapedSimulation(f"at {self.now_s:.6f} s: {call} was called: {instead}")
         raise self._escape
 
     def raise_escape(self) -> None:

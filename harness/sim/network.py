@@ -12,6 +12,7 @@ from typing import TypeVar, get_args
 
 from harness.entropy import substream
 from harness.sim.connection import Connection, Stream
+from harness.sim.kernel import Kernel
 from harness.sim.server import SimServer
 from harness.sim.sock import Address
 from harness.sim.trace import Trace
@@ -66,8 +67,8 @@ class SimNetwork:
     it is for those only who dialled the server by one of these names.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, trace: Trace, seed: int) -> None:
-        self._loop = loop
+    def __init__(self, kernel: Kernel, trace: Trace, seed: int) -> None:
+        self._kernel = kernel
         self._trace = trace
         self._seed = seed
         rng = substream(seed, "sim/network")
@@ -210,7 +211,7 @@ class SimNetwork:
         if port in self._listening:
             raise OSError(errno.EADDRINUSE, f"port {port} is in use: listen on another, or on 0")
         address = (host or "0.0.0.0", port)
-        server = SimServer(self._loop, factory, address, copy_context(), self._unlisten)
+        server = SimServer(self._kernel, factory, address, copy_context(), self._unlisten)
         self._listening[port] = server
         return server
 
@@ -225,11 +226,11 @@ class SimNetwork:
             raise
         road = self._road(name)
         await self._send_syn(road)
-        await asyncio.sleep(road.up.delay_s())
+        await self._kernel.kernel_sleep(road.up.delay_s())
         server = self._listening.get(port)
         accepted = server is not None and server.is_serving() and not road.refuses
         self._tell("accepted" if accepted else "refused")
-        await asyncio.sleep(road.down.delay_s())
+        await self._kernel.kernel_sleep(road.down.delay_s())
         if server is None or not accepted:
             raise ConnectionRefusedError(
                 errno.ECONNREFUSED, f"Connect call failed ({name!r}, {port})"
@@ -262,7 +263,7 @@ class SimNetwork:
             if not told:
                 self._tell("lost")
                 told = True
-            await asyncio.sleep(2.0**retry)
+            await self._kernel.kernel_sleep(2.0**retry)
         raise TimeoutError(errno.ETIMEDOUT, "Connect call failed: connection timed out")
 
     def _make_connection(self, server: SimServer, host: str) -> Connection:
@@ -270,7 +271,7 @@ class SimNetwork:
         ports = 65536 - EPHEMERAL_PORT_MIN
         road = self._road(host)
         connection = self._live[number] = Connection(
-            self._loop,
+            self._kernel,
             self._trace,
             number,
             (road.up, road.down),

@@ -6,10 +6,10 @@ import asyncio
 import errno
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context
 from random import Random
 from typing import Protocol
 
+from harness.sim.kernel import Kernel
 from harness.sim.packet import Packet
 from harness.sim.trace import Trace
 from harness.sim.way import Way
@@ -26,8 +26,8 @@ class End(Protocol):
     """One end of a connection, as its pipes see it."""
 
     @property
-    def context(self) -> Context:
-        """What its program's callbacks run in."""
+    def stands(self) -> bool:
+        """Whether its program stands still, and neither reads nor writes."""
 
     @property
     def unread_bytes(self) -> int:
@@ -51,7 +51,7 @@ class Pipe:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        kernel: Kernel,
         trace: Trace,
         number: int,
         upward: bool,
@@ -59,7 +59,7 @@ class Pipe:
         way_back: Way,
         patience_s: Callable[[], float],
     ) -> None:
-        self._loop = loop
+        self._kernel = kernel
         self._trace = trace
         self._number = number
         self._upward = upward
@@ -126,13 +126,15 @@ class Pipe:
         self._waiting.clear()
         self.waiting_bytes = 0
 
+    def go_on(self) -> None:
+        """The source stood still, and writes again."""
+        self._proceed()
+
     # For the sink.
 
     def read(self) -> None:
         """The sink has read: there may be room again."""
-        if self._waiting:
-            self._pump()
-            self.source.drained()
+        self._proceed()
 
     # For the network.
 
@@ -155,13 +157,13 @@ class Pipe:
         """Put a toxic at the end of the chain. `hit` is what toxicity drew."""
         if self._chain is None:
             self._chain = Chain(make_rng())
-        self._chain.add(name, toxic, self._loop.time(), hit=hit)
+        self._chain.add(name, toxic, self._kernel.now_s, hit=hit)
         self._run_chain()
 
     def remove_toxic(self, name: str) -> None:
         """Take a toxic out; what it held goes on."""
         if self._chain is not None:
-            self._chain.remove(name, self._loop.time())
+            self._chain.remove(name, self._kernel.now_s)
             self._run_chain()
             if self._chain.idle:
                 self._chain = None
@@ -177,13 +179,20 @@ class Pipe:
             self._finished = True
             self._send(Packet.FIN)
 
+    def _proceed(self) -> None:
+        if self._waiting:
+            self._pump()
+            self.source.drained()
+
     def _has_room(self) -> bool:
+        if self.source.stands:
+            return False
         if self._chain is not None and self._chain.full:
             return False
         return self._flight_bytes + self.sink.unread_bytes < BUFFER_BYTES
 
     def _send(self, packet: Packet, data: bytes = b"") -> None:
-        now_s = self._loop.time()
+        now_s = self._kernel.now_s
         self._trace.sent(now_s, self._number, self._upward, packet, data)
         self._flight_bytes += len(data)
         if self._blocked:
@@ -195,7 +204,7 @@ class Pipe:
         )
         self._last_arrival_s = max(self._last_arrival_s, self._line_free_s + way.delay_s())
         self._flight.append((packet, data))
-        self._loop.call_at(self._last_arrival_s, self._arrive, context=self.sink.context)
+        self._kernel.kernel_at(self._last_arrival_s, self._arrive)
 
     # Arriving.
 
@@ -205,13 +214,11 @@ class Pipe:
             self._lose(packet)
             return
         self._flight_bytes -= len(data)
-        self._trace.arrived(self._loop.time(), self._number, self._upward, packet, len(data))
+        self._trace.arrived(self._kernel.now_s, self._number, self._upward, packet, len(data))
         if self._way_back.cut and packet is not Packet.RST:
             self._await_acknowledgement()
         self._pass(packet, data)
-        if self._waiting:
-            self._pump()
-            self.source.drained()
+        self._proceed()
 
     def _pass(self, packet: Packet, data: bytes) -> None:
         if self._severed:
@@ -220,7 +227,7 @@ class Pipe:
         elif self._chain is None or packet is Packet.OPEN or packet is Packet.RST:
             self.sink.receive(packet, data)
         else:
-            self._chain.feed(data if packet is Packet.DATA else Signal.END, self._loop.time())
+            self._chain.feed(data if packet is Packet.DATA else Signal.END, self._kernel.now_s)
             self._run_chain()
 
     # Losing.
@@ -237,8 +244,8 @@ class Pipe:
 
     def _await_acknowledgement(self) -> None:
         if self._giving_up is None:
-            self._giving_up = self._loop.call_later(
-                self._patience_s(), self._give_up, context=self.source.context
+            self._giving_up = self._kernel.kernel_at(
+                self._kernel.now_s + self._patience_s(), self._give_up
             )
 
     def _give_up(self) -> None:
@@ -254,22 +261,18 @@ class Pipe:
     def _run_chain(self) -> None:
         """Deliver what is due, and wake for what comes next. Call after the chain changed."""
         assert self._chain is not None
-        now_s = self._loop.time()
+        now_s = self._kernel.now_s
         for item in self._chain.due(now_s):
             self._deliver(item)
         self._set_chain_timer(self._chain.deadline(), now_s)
-        if self._waiting:
-            self._pump()
-            self.source.drained()
+        self._proceed()
 
     def _set_chain_timer(self, deadline_s: float | None, now_s: float) -> None:
         if self._chain_timer:
             self._chain_timer.cancel()
             self._chain_timer = None
         if deadline_s is not None and not self._severed:
-            self._chain_timer = self._loop.call_at(
-                max(deadline_s, now_s), self._run_chain, context=self.sink.context
-            )
+            self._chain_timer = self._kernel.kernel_at(max(deadline_s, now_s), self._run_chain)
 
     def _deliver(self, item: bytes | Signal) -> None:
         match item:

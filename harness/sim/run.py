@@ -43,10 +43,11 @@ def run(
 
 
 def _clean_up(loop: SimLoop) -> None:
-    loop.limit_s = loop.time() + CLEANUP_S_MAX
+    loop.limit_s = loop.now_s + CLEANUP_S_MAX
     tasks = loop.pending_tasks()
     for task in tasks:
         task.cancel()
+    loop.release_hosts()
     try:
         if tasks:
             loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))

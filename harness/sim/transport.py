@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import Any, cast
 
+from harness.sim.host import HOST
 from harness.sim.packet import Packet
 from harness.sim.pipe import Pipe
 from harness.sim.sock import SimSocket
@@ -50,8 +51,13 @@ class SimTransport(transports._FlowControlMixin):
         self._reset = False
         self._eof_written = False
         self._closing = False
+        # Whose it is; nobody's never stands still.
+        self._host = context.get(HOST)
+        if self._host is not None:
+            self._host.sockets[self] = None
         # The socket is closed; `connection_lost` is called or about to be.
         self.gone = False
+        self._forgotten = False
 
     def attach(self, protocol: asyncio.Protocol) -> None:
         """Begin: the connection is made."""
@@ -116,7 +122,28 @@ class SimTransport(transports._FlowControlMixin):
     def abort(self) -> None:
         self._force_close(None)
 
+    # What its host calls.
+
+    def wake(self) -> None:
+        """The program goes on: it writes what waits, and reads what has come."""
+        self._out.go_on()
+        self._drain()
+
+    def vanish(self) -> None:
+        """The program has died: the kernel closes what it had open, and the rest is forgotten."""
+        if not self.gone:
+            self._closing = True
+            self._out.discard()
+            self._shut()
+        self._protocol = None
+        self._forget()
+
     # What the pipes and the network call.
+
+    @property
+    def stands(self) -> bool:
+        """Whether the program stands still."""
+        return self._host is not None and self._host.stands
 
     def refuse(self) -> None:
         """Nobody listens any more: answer with an RST."""
@@ -130,16 +157,18 @@ class SimTransport(transports._FlowControlMixin):
                 self._out.reset()
         elif packet is Packet.OPEN:
             assert self._on_open is not None
-            self._on_open(self)
+            self._enter(self._on_open, self)
         else:
             self._reset = self._reset or packet is Packet.RST
             self.unread_bytes += len(data)
             self._inbox.append((packet, data))
-            self._drain()
+            self._enter(self._drain)
 
     def drained(self) -> None:
         """Some of what was written has left."""
-        self._flow()._maybe_resume_protocol()
+        if self.stands:
+            return
+        self._enter(self._flow()._maybe_resume_protocol)
         if self._closing and not self.gone and not self._out.waiting_bytes:
             self._close_socket(None)
 
@@ -157,14 +186,21 @@ class SimTransport(transports._FlowControlMixin):
         """CPython's flow control, which type stubs do not show."""
         return self
 
+    def _enter(self, callback: Callable[..., object], *args: Any) -> None:
+        """Call the program from below. A copy, since it may be in its context already."""
+        self.context.copy().run(callback, *args)
+
     def _drain(self) -> None:
         if self._closing and self._reset:
             self.lose(connection_reset())
-        while self._inbox and self._protocol is not None and self.is_reading():
+        while self._inbox and self._can_deliver():
             packet, data = self._inbox.popleft()
             self.unread_bytes -= len(data)
             self._deliver(packet, data)
         self._in.read()
+
+    def _can_deliver(self) -> bool:
+        return self._protocol is not None and self.is_reading() and not self.stands
 
     def _deliver(self, packet: Packet, data: bytes) -> None:
         assert self._protocol is not None
@@ -203,6 +239,10 @@ class SimTransport(transports._FlowControlMixin):
             self._close_socket(error)
 
     def _close_socket(self, error: Exception | None) -> None:
+        self._shut()
+        self.loop.call_soon(self._call_connection_lost, error, context=self.context)
+
+    def _shut(self) -> None:
         """FIN, or RST if something is unread: the kernel tells the peer that it was not heard."""
         self.gone = True
         if self._sock.resets_on_close or self.unread_bytes:
@@ -210,7 +250,6 @@ class SimTransport(transports._FlowControlMixin):
         else:
             self._out.finish()
         self._forget_unread()
-        self.loop.call_soon(self._call_connection_lost, error, context=self.context)
 
     def _forget_unread(self) -> None:
         self._inbox.clear()
@@ -221,6 +260,14 @@ class SimTransport(transports._FlowControlMixin):
             if self._protocol is not None:
                 self._protocol.connection_lost(error)
         finally:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Neither the network nor the host knows it any more."""
+        if not self._forgotten:
+            self._forgotten = True
+            if self._host is not None:
+                del self._host.sockets[self]
             self._on_gone(self)
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from random import Random
 from typing import TypeVar
 
+from harness.clients.contract import Client, Maker
+from harness.clients.simulated import Simulated
 from harness.entropy import substream
 from harness.nemesis import CannotExpress, Held, Levers, Stream, Victims
 from harness.sim import SimLoop, SimNetwork, run
@@ -51,7 +54,7 @@ class SimWorld:
     async def _main(
         self, loop: SimLoop, story: Story[T], seed: int, narrate: Narrator, ways: Ways
     ) -> T:
-        began_s = loop.time()
+        began_s = loop.now_s
         server = self._make_server(
             lambda f, value: narrate("server", f, value), time.time, substream(seed, "server")
         )
@@ -61,9 +64,14 @@ class SimWorld:
         def url(name: str) -> str:
             return f"ws://{ways.name(name)}:{PORT}/realtime/v1?apikey={server.key(name)}"
 
+        def housing(name: str, maker: Maker, draw: Callable[[], Random]) -> Client:
+            return Simulated(maker, draw, loop, name)
+
         levers = Levers(SimulatedNetwork(loop.net, ways), server)
         try:
-            return await story(Env(levers, url, lambda: loop.time() - began_s, seed))
+            return await story(
+                Env(levers, url, lambda: loop.now_s - began_s, seed, housing=housing)
+            )
         finally:
             await server.stop()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol, TypeVar
 
-from harness.clients.contract import OwnProcess
+from harness.clients.contract import Client, Maker, OwnProcess
 from harness.entropy import substream
 from harness.nemesis import Levers, Server
 
@@ -31,6 +31,16 @@ class WorldFailed(RuntimeError):
     """The world itself broke (a busy port, an unreachable Toxiproxy): says which and the mend."""
 
 
+Housing = Callable[[str, Maker, Callable[[], Random]], Client]
+"""Puts the client of a name into the world: its maker, and what draws its generator, at each start
+the same. What it returns can be struck as a process if it is an `OwnProcess`."""
+
+
+def in_our_process(name: str, maker: Maker, draw: Callable[[], Random]) -> Client:
+    """Where time is real a client shares our process, unless it is a program."""
+    return maker(draw())
+
+
 @dataclass(frozen=True, slots=True)
 class Env:
     """One run's surroundings. Every time is in seconds since the run began."""
@@ -43,6 +53,11 @@ class Env:
     program_url: Callable[[str], str] | None = None
     """The same for a client that is a program of its own, where `url` holds a name that only the
     world's loop resolves; None where it does not."""
+    housing: Housing = in_our_process
+
+    def client(self, name: str, maker: Maker) -> Client:
+        """Make the client of that name, where this world has its clients live."""
+        return self.housing(name, maker, lambda: self.rng(f"client/{name}"))
 
     def url_for(self, client: object, name: str) -> str:
         """The URL that a client, as a Python object, is opened with under a name."""

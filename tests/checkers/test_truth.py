@@ -104,3 +104,24 @@ def test_a_perfect_client_tells_the_truth() -> None:
 def test_who_claims_nothing_can_not_be_judged() -> None:
     story = silent_from(20.0).without(lambda op: op.f == "joined")
     assert truth(story.history()).outcome is Outcome.UNKNOWN
+
+
+def stood_still(client: str = "client-0") -> Story:
+    told = {"spoils": ["word"], "victims": [client]}
+    return silent_from(20.0, until_s=80.0).fault("suspend", 20.0, 60.0, **told)
+
+
+def test_who_stands_still_can_say_nothing() -> None:
+    verdict = truth(stood_still().history())
+    assert verdict.outcome is Outcome.VALID
+    assert verdict.slis["false_claim_s"].value == pytest.approx(19.0)
+
+
+def test_a_bystander_of_a_standstill_is_held_to_its_word() -> None:
+    assert truth(stood_still("client-1").history()).outcome is Outcome.INVALID
+
+
+def test_who_goes_on_is_held_to_its_word_again() -> None:
+    told = {"spoils": ["word"]}
+    story = silent_from(20.0, until_s=110.0).fault("suspend", 20.0, 60.0, **told)
+    assert truth(story.history()).outcome is Outcome.INVALID

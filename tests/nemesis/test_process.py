@@ -1,22 +1,26 @@
-"""Faults of a client's process: each shows, heals, and finds a planted bug; in real time only."""
+"""Faults of a client's process: each shows, heals, and finds a planted bug, in sim and in wire."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from random import Random
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from harness.clients.contract import Client
+from harness.application import Application
+from harness.clients.contract import Client, Maker
 from harness.clients.manager import Manager
 from harness.clients.program import manager, served
-from harness.history import History
-from harness.nemesis import FAULTS, Fault
+from harness.clients.registry import load_client
+from harness.history import History, Op
+from harness.nemesis import FAULTS, Fault, Nemesis
 from harness.nemesis.process import PROCESS
 from harness.run import Storm, run_storm
 from harness.scenario import Scenario
@@ -25,7 +29,13 @@ from harness.verdict import Judgement, Outcome
 from harness.workloads import Broadcast
 from harness.worlds.sim import SimWorld
 from harness.worlds.wire import WireWorld
+from harness.worlds.world import Env, World
+from tests import planted_bugs as bugs
 from tests.servers import make_server
+
+Played = tuple[Judgement, History]
+Play = Callable[[str, str], Played]
+"""By the fault and the label of the client."""
 
 STRUCK, BYSTANDER = "client-0", "client-1"
 FROM_S, FOR_S = 2.0, 5.0
@@ -106,13 +116,17 @@ IN_THE_PROGRAM = {"callback_raises": Case({}, hits, "DiesInCallback", "recovery"
 ALL = {**CASES, **IN_THE_PROGRAM}
 
 
-def bugged(name: str) -> Callable[[Random], Client]:
-    return lambda rng: served(f"tests.planted_bugs:{ALL[name].bug}", rng)
+LABELS = ("manager", "bug")
 
 
-def play(
-    world: WireWorld, store: Store, name: str, maker: Callable[[Random], Client], label: str
-) -> tuple[Judgement, History]:
+def client(world: str, name: str, label: str) -> Maker:
+    """The client by its label: as it is in sim, as a program in wire."""
+    bug = f"tests.planted_bugs:{ALL[name].bug}"
+    spec = {"bug": bug}.get(label, label)
+    return load_client(spec) if world == "sim" else partial(served, spec)
+
+
+def play(world: World, store: Store, name: str, label: str) -> Played:
     fault = Fault(
         name,
         after_s=FROM_S,
@@ -126,24 +140,36 @@ def play(
         recovery_within_s=15,
         settle_s=3,
     )
-    cell = Cell(name, label, "wire", 1)
-    judgement = run_storm(Storm(cell, scenario, maker), world, store)
+    cell = Cell(name, label, world.name, 1)
+    judgement = run_storm(Storm(cell, scenario, client(world.name, name, label)), world, store)
     return judgement, store.read_history(cell)
 
 
 @pytest.fixture(scope="module")
-def played(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[dict[tuple[str, str], Future[tuple[Judgement, History]]]]:
+def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
     """All of them at once: they mostly wait."""
     store, world = Store(tmp_path_factory.mktemp("run")), WireWorld(make_server)
     with ThreadPoolExecutor(2 * len(ALL)) as pool:
-        yield {
-            (name, label): pool.submit(play, world, store, name, maker, label)
+        told = {
+            (name, label): pool.submit(play, world, store, name, label)
             for name in ALL
-            for label, maker in (("manager", manager), ("bug", bugged(name)))
+            for label in LABELS
         }
+        yield lambda name, label: told[name, label].result(timeout=90)
     world.close()
+
+
+@pytest.fixture(scope="module")
+def sim(tmp_path_factory: pytest.TempPathFactory) -> Play:
+    """One after the other, in no time."""
+    store, world = Store(tmp_path_factory.mktemp("run")), SimWorld(make_server)
+    return cache(lambda name, label: play(world, store, name, label))
+
+
+@pytest.fixture(params=["sim", "wire"])
+def played(request: pytest.FixtureRequest) -> Play:
+    told: Play = request.getfixturevalue(request.param)
+    return told
 
 
 def test_every_fault_of_a_process_is_shown() -> None:
@@ -151,25 +177,84 @@ def test_every_fault_of_a_process_is_shown() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_shows_and_the_manager_stands_it(name: str, played: Any) -> None:
-    judgement, history = played[name, "manager"].result(timeout=90)
+def test_it_shows_and_the_manager_stands_it(name: str, played: Play) -> None:
+    judgement, history = played(name, "manager")
     assert judgement.outcome is Outcome.VALID, judgement.reason
     assert CASES[name].effect(history, STRUCK), "it did not show"
     assert not CASES[name].effect(history, BYSTANDER), "the bystander was struck"
 
 
 @pytest.mark.parametrize("name", IN_THE_PROGRAM)
-def test_a_callback_raises_where_it_runs(name: str, played: Any) -> None:
+def test_a_callback_raises_where_it_runs(name: str, played: Play) -> None:
     """In the program: what is raised here would end the task that reads what it says."""
-    judgement, history = played[name, "manager"].result(timeout=90)
+    judgement, history = played(name, "manager")
     assert judgement.outcome is Outcome.VALID, judgement.reason
     assert IN_THE_PROGRAM[name].effect(history, STRUCK)
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_it_finds_a_planted_bug(name: str, played: Any) -> None:
-    judgement, _ = played[name, "bug"].result(timeout=90)
+def test_it_finds_a_planted_bug(name: str, played: Play) -> None:
+    judgement, _ = played(name, "bug")
     assert judgement.checkers[ALL[name].checker].outcome is Outcome.INVALID, judgement.reason
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_in_virtual_time_it_strikes_a_client_that_knows_nothing_of_it(name: str, sim: Play) -> None:
+    """The unmodified official client."""
+    judgement, history = sim(name, "realtime_py")
+    assert CASES[name].effect(history, STRUCK), judgement.reason
+
+
+LAPTOP_SLEEPS = [Fault("suspend", after_s=2, for_s=45), Fault("dead_flow", after_s=10)]
+
+
+def sleep_of_a_laptop(maker: Maker) -> Judgement:
+    scenario = Scenario(faults=LAPTOP_SLEEPS, workload=Broadcast(clients=2))
+    return run_storm(Storm(Cell("sleep", "any", "sim", 1), scenario, maker), SimWorld(make_server))
+
+
+def test_the_sleep_of_a_laptop_finds_who_never_misses_a_heartbeat() -> None:
+    """`laptop-sleep` of `failures.md` A7: what stands still cannot see its connection die."""
+    assert sleep_of_a_laptop(Manager).outcome is Outcome.VALID
+    deaf = sleep_of_a_laptop(bugs.with_core(bugs.NoHeartbeatCheck))
+    assert deaf.checkers["recovery"].outcome is Outcome.INVALID
+
+
+def test_a_run_that_is_cut_short_heals_its_processes() -> None:
+    """What still stands when the story ends goes on, and is closed as politely as any other."""
+    world = SimWorld(make_server)
+
+    async def story(env: Env) -> tuple[bool, bool]:
+        client = env.client("client-0", Manager)
+        await client.open(env.url("client-0"), "client-0")
+        held: Any = SimpleNamespace(name="client-0", client=client)
+        levers = replace(env.levers, application=Application({"client-0": held}, "room"))
+        with suppress(KeyError):
+            async with Nemesis(levers, Nothing(), ["client-0"], 1) as nemesis:
+                await nemesis.start(Fault("suspend", after_s=0, for_s=1000))
+                await asyncio.sleep(1)
+                stood = await answers(client)
+                raise KeyError
+        return stood, await answers(client)
+
+    assert world.play(story, 1, lambda *_: None) == (False, True)
+
+
+async def answers(client: Client) -> bool:
+    op = Op(process="client-0", type="invoke", f="subscribe", value={"topic": str(id(client))})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(5):
+            return (await client.invoke(op)).type == "ok"
+    return False
+
+
+class Nothing:
+    """Writes nothing down."""
+
+    def invoke(self, process: str, f: str, value: Mapping[str, Any]) -> Op:
+        return Op(process=process, type="invoke", f=f, value=value)
+
+    def complete(self, op: Op, type: Any, error: str | None = None, **more: Any) -> None: ...
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -184,20 +269,25 @@ def test_a_client_within_our_process_is_not_struck_and_the_mend_is_named(name: s
     assert "run it as a program, as manager_process does" in judgement.reason
 
 
-def test_virtual_time_holds_no_process(tmp_path: Path) -> None:
+def test_virtual_time_holds_no_program() -> None:
     storm = Storm(Cell("any", "program", "sim", 1), Scenario(), manager)
     judgement = run_storm(storm, SimWorld(make_server))
     assert judgement.outcome is Outcome.NOT_APPLICABLE
     assert "virtual time" in judgement.reason
 
 
-def test_what_has_been_killed_is_healed_of_everything(tmp_path: Path) -> None:
-    """Slow callbacks end while their program is gone; the one that is started knows of none."""
-    world, store = WireWorld(make_server), Store(tmp_path)
-    faults = [Fault("callback_slow", after_s=1, for_s=3), Fault("kill", after_s=2, for_s=4)]
-    scenario = Scenario(faults=faults, recovery_within_s=20, settle_s=3)
-    judgement = run_storm(
-        Storm(Cell("both", "manager", "wire", 1), scenario, manager), world, store
-    )
+@pytest.mark.parametrize(("make_world", "maker"), [(SimWorld, Manager), (WireWorld, manager)])
+def test_what_has_been_killed_is_healed_of_everything(make_world: Any, maker: Maker) -> None:
+    """Slow callbacks end while their process is gone, and another fault strikes nobody; the process
+    that is started knows of none."""
+    world: World = make_world(make_server)
+    faults = [
+        Fault("callback_slow", after_s=1, for_s=3),
+        Fault("kill", after_s=2, for_s=4),
+        Fault("clock_jump", after_s=3, by_s=60),
+    ]
+    scenario = Scenario(faults=faults, recovery_within_s=20, settle_s=3, faults_felt="any")
+    cell = Cell("both", "manager", world.name, 1)
+    judgement = run_storm(Storm(cell, scenario, maker), world)
     world.close()
     assert judgement.outcome is Outcome.VALID, judgement.reason
