@@ -183,9 +183,39 @@ def test_a_real_toxiproxy_is_started_and_recorded(suite: Path) -> None:
     )
     assert code == 0, out
     said = Store(suite / "run").read_run().versions["toxiproxy"]
-    assert said.startswith(f"{path.name} ")
+    assert said.startswith("real 2.")
     (result,) = Store(suite / "run").results()
     assert f"--toxiproxy {path}" in result.replay
+
+
+@pytest.mark.parametrize("name", ["toxiproxy-server", "server"])
+def test_auto_takes_what_is_on_path(suite: Path, name: str) -> None:
+    """Here it is the embedded one that stands on PATH, as a program of anybody's."""
+    folder = suite / "bin"
+    folder.mkdir()
+    program = folder / name
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m harness.toxiproxy "$@"\n')
+    program.chmod(0o755)
+    options = ["--world", "wire", "--toxiproxy", "auto", "--report", "run", "-v"]
+    code, out = storm(suite, *options, env={"PATH": f"{folder}{os.pathsep}{os.defpath}"})
+    assert code == 0, out
+    assert Store(suite / "run").read_run().versions["toxiproxy"] == f"real 2.12.0 ({name})"
+    (result,) = Store(suite / "run").results()
+    assert f"--toxiproxy {program}" in result.replay
+
+
+def test_auto_without_one_is_a_usage_error_with_the_mend(suite: Path) -> None:
+    program = suite / "server"
+    program.write_text("#!/bin/sh\necho my web server\n")
+    program.chmod(0o755)
+    code, out = storm(
+        suite, "--toxiproxy", "auto", env={"PATH": f"{suite}{os.pathsep}{os.defpath}"}
+    )
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "no toxiproxy-server or server on PATH is a Toxiproxy" in out
+    assert "says 'my web server'" in out
+    assert "leave --toxiproxy out to use the embedded one" in out
+    assert "Traceback" not in out
 
 
 def test_the_proxies_of_others_in_a_running_toxiproxy_are_left_alone(suite: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -22,6 +25,8 @@ STOP_TIMEOUT_S = 10.0
 LOOK_EVERY_S = 0.02
 PORTS_TRIED_MAX = 3
 """It cannot choose a port by itself, and between our choice and its bind another may take it."""
+
+_GO_MODULE = re.compile(rb"mod\tgithub\.com/Shopify/toxiproxy/v2\tv([\w.+-]{1,40})")
 
 
 class NotAToxiproxy(ValueError):
@@ -40,6 +45,21 @@ def check_binary(path: Path) -> Path:
         words = " ".join(said.split())[:80] or "nothing"
         raise NotAToxiproxy(f"{path}: says {words!r} to -version, which is no Toxiproxy's answer")
     return path
+
+
+def built_from(path: Path) -> str | None:
+    """The release that Go says a program was built from, for one that itself says only `git`.
+
+    `go install …@v2.12.0` makes such a program: its version is a setting of the linker.
+    """
+    with (
+        suppress(OSError, ValueError),  # It may be run and not read, or be empty.
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as program,
+    ):
+        found = _GO_MODULE.search(program)
+        return found[1].decode() if found else None
+    return None
 
 
 class RealToxiproxy:

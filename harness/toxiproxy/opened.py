@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-from harness.toxiproxy.binary import RealToxiproxy
+from harness.toxiproxy.binary import RealToxiproxy, built_from
 from harness.toxiproxy.choice import INSTEAD, Binary, Choice, Embedded, Running
 from harness.toxiproxy.client import Toxiproxy
 from harness.toxiproxy.client_errors import ToxiproxyError, Unreachable
@@ -36,7 +37,7 @@ def opened(choice: Choice) -> Iterator[Opened]:
                 yield _answering(child.host, child.port, "embedded {}")
         case Binary(path):
             with RealToxiproxy(path) as real:
-                yield _answering(real.host, real.port, f"{path.name} {{}}")
+                yield _real(real, path)
         case Running():
             yield _running(choice)
 
@@ -44,6 +45,14 @@ def opened(choice: Choice) -> Iterator[Opened]:
 def _answering(host: str, port: int, words: str) -> Opened:
     client = Toxiproxy(host, port)
     return Opened(client, words.format(client.version()[:VERSION_CHARS_MAX]))
+
+
+def _real(child: RealToxiproxy, path: Path) -> Opened:
+    found = _answering(child.host, child.port, f"real {{}} ({path.name})")
+    release = built_from(path)
+    if release is None or release in found.words:
+        return found
+    return Opened(found.client, f"real {release} ({path.name})")
 
 
 def _running(address: Running) -> Opened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.toxiproxy import EmbeddedToxiproxy, Toxiproxy, Unreachable
-from harness.toxiproxy.binary import RealToxiproxy
+from harness.toxiproxy.binary import RealToxiproxy, built_from
 from harness.toxiproxy.choice import Binary, Embedded, Running
 from harness.toxiproxy.opened import opened
 from tests.toxiproxy.servers import required_real_toxiproxy
@@ -48,10 +49,21 @@ def test_nothing_there_says_the_mend() -> None:
 def test_a_real_one_is_started_and_ended() -> None:
     path = required_real_toxiproxy()
     with opened(Binary(path)) as real:
-        assert real.words == f"{path.name} {real.client.version()}"
+        assert re.fullmatch(rf"real \d+\.\d+\.\d+ \({path.name}\)", real.words)
         assert real.client.create("p", "127.0.0.1:9").name == "p"
     with pytest.raises(Unreachable):
         real.client.version()
+
+
+def test_one_that_says_only_git_is_named_by_what_it_was_built_from(tmp_path: Path) -> None:
+    """`go install` makes such a one; Go writes the release into the program."""
+    path = tmp_path / "server"
+    path.write_bytes(b"\0mod\tgithub.com/Shopify/toxiproxy/v2\tv2.12.0\th1:x\n")
+    assert built_from(path) == "2.12.0"
+    path.write_bytes(b"dep\tgithub.com/Shopify/toxiproxy/v2\tv2.12.0\n")
+    assert built_from(path) is None
+    path.write_bytes(b"")
+    assert built_from(path) is None
 
 
 def test_several_real_ones_run_side_by_side() -> None:
