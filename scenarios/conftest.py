@@ -30,19 +30,19 @@ def pytest_squall_make_server(
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Client × scenario in one table, the evidence against those under test, and the report."""
     plugin = config.pluginmanager.get_plugin("squall-run")
-    if not isinstance(plugin, Plugin) or not plugin.results:
+    if not isinstance(plugin, Plugin) or not plugin.suite.results:
         return
-    results = sorted(plugin.results, key=lambda one: (one.cell.scenario, one.cell.world))
+    results = sorted(plugin.suite.results, key=lambda one: (one.cell.scenario, one.cell.world))
     colour = terminalreporter.hasmarkup
     terminalreporter.section("who survived what")
     terminalreporter.write_line(verdict_table(results, colour=colour))
-    for finding in _findings(results, plugin, colour):
+    for finding in _findings(results, plugin.suite.options.clients, colour):
         terminalreporter.write_line("\n" + finding)
-    if plugin.store:
-        keep_report(plugin.store.folder)
-        terminalreporter.write_line(f"\nreport: {plugin.store.folder / 'report.md'}")
+    if plugin.suite.store:
+        keep_report(plugin.suite.store.folder)
+        terminalreporter.write_line(f"\nreport: {plugin.suite.store.folder / 'report.md'}")
 
 
-def _findings(results: Sequence[Result], plugin: Plugin, colour: bool) -> list[str]:
-    under_test = [Row(one) for one in results if one.cell.client in plugin.options.clients]
+def _findings(results: Sequence[Result], clients: Sequence[str], colour: bool) -> list[str]:
+    under_test = [Row(one) for one in results if one.cell.client in clients]
     return findings(group(under_test), colour=colour)

@@ -1,7 +1,7 @@
 """Every handshake succeeds and is followed by a close, for half a minute."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """Broadcasts are delivered and never acknowledged."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

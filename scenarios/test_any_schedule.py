@@ -1,6 +1,6 @@
 """Any schedule of faults: after the last one every wanted channel is joined and hears a probe."""
 
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 from harness.workloads import Broadcast
 from scenarios.schedules import schedules

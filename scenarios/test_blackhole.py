@@ -1,7 +1,7 @@
 """Every packet vanishes for 120 s, longer than any library's patience; connects hang as well."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

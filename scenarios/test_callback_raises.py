@@ -1,7 +1,7 @@
 """The application's own callback raises on every message, and the connection is reset meanwhile."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """The application cancels a call under way, and a callback calls the client that is calling it."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """The server cannot take connections and says so in its own words."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

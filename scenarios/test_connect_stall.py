@@ -1,7 +1,7 @@
 """A firewall swallows the first packet of each connect."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

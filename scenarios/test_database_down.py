@@ -1,7 +1,7 @@
 """The server loses its database, and clients have to join again meanwhile."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

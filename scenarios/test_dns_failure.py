@@ -1,7 +1,7 @@
 """The name does not resolve for a while, and the connection is lost meanwhile."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """Connections that end after some bytes, after some silence, or at their first data."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """The connection ends with a FIN and without a close frame, as behind many load balancers."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

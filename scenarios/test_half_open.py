@@ -1,7 +1,7 @@
 """A NAT forgets the connection: no FIN, no RST, only silence. New connections work."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

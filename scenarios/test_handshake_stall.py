@@ -1,7 +1,7 @@
 """A proxy accepts the connection, and nobody behind it answers the upgrade."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

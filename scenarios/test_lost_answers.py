@@ -1,7 +1,7 @@
 """The answers to joins are lost, on a connection that stands."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

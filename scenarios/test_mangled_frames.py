@@ -1,7 +1,7 @@
 """Frames come late, twice, in another order, broken, or with an unknown event."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """The process behind the connection grew too large and is gone."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

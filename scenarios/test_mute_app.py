@@ -1,7 +1,7 @@
 """The application behind the connection hangs: pings are answered, no Phoenix frame ever comes."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """The application hangs for two minutes and answers pings all the time."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

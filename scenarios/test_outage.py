@@ -1,7 +1,7 @@
 """The server refuses connections for 20 s, as it does while a deploy goes wrong."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """The server refuses connections for a whole day."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 from harness.workloads import Broadcast
 

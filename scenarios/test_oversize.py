@@ -1,7 +1,7 @@
 """Messages of more than a megabyte arrive."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

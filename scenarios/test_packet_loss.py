@@ -1,7 +1,7 @@
 """A bad mobile link: a third of all packets is lost, both ways, and TCP has to mend it."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

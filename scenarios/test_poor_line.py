@@ -1,7 +1,7 @@
 """A poor line: late, narrow, and in small pieces, one after another."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

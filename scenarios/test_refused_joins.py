@@ -1,7 +1,7 @@
 """Joins are answered with an error for a while."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

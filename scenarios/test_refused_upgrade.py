@@ -1,7 +1,7 @@
 """The server is overloaded and says when to come back."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

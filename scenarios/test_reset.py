@@ -1,7 +1,7 @@
 """Every connection is reset once, as a proxy does when it is reloaded."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """A rolling deploy closes the connections with 1012, one batch after another."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 from harness.workloads import Broadcast
 

@@ -2,7 +2,7 @@
 
 from harness.generator import call
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

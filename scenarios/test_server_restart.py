@@ -1,7 +1,7 @@
 """The server is killed and comes back five seconds later without memory of its joins."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """Every frame from the server takes two seconds more, and the line carries 20 kB/s."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

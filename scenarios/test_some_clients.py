@@ -1,7 +1,7 @@
 """Half of the clients sit behind a network that swallows what the server sends."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 from harness.workloads import Broadcast
 

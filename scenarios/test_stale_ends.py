@@ -1,7 +1,7 @@
 """The end of an earlier join arrives when the channel is joined again."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

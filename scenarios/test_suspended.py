@@ -1,7 +1,7 @@
 """The tenant is suspended for a while: everybody is sent away and refused."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

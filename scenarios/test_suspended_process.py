@@ -1,7 +1,7 @@
 """A laptop sleeps: the client stands still, and a NAT forgets its connection meanwhile."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

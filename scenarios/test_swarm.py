@@ -1,7 +1,7 @@
 """A storm of a swarm: for minutes some faults strike, others never; then the network heals."""
 
 from harness.nemesis.schedules import swarm
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import storm_then_heal
 from harness.workloads import Broadcast
 from scenarios.schedules import MENU

@@ -1,7 +1,7 @@
 """A swizzle: the clients' links are cut one by one in one order, and healed in another."""
 
 from harness.nemesis.schedules import swizzle
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 from harness.workloads import Broadcast
 

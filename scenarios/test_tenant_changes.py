@@ -1,7 +1,7 @@
 """The tenant is reloaded, and later deleted and made again."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """Tokens live shortly, and whoever is asked for the next one has none to give for a while."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """Tokens rotate, expire with no other at hand, and come late; then the connection is reset."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 

@@ -1,7 +1,7 @@
 """A client's process has slow callbacks, a blocked loop, a death and a clock that is wrong."""
 
 from harness.nemesis import Fault
-from harness.pytest_plugin import Runner
+from harness.runner import Runner
 from harness.scenario import Scenario
 
 
