@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -15,12 +16,13 @@ class Row:
     target: str
     holds: bool
     ratio: float | None = None
-    """Where the rounds were paired: the median of their ratios."""
+    """Where the rounds were paired: the median of their ratios. Not a number: it says nothing."""
 
     def __str__(self) -> str:
         mark = "ok" if self.holds else "MISSED"
         ratio = self.ours / self.peer if self.ratio is None else self.ratio
+        shown = "–" if math.isnan(ratio) else f"{ratio:.2f}"
         return (
-            f"{self.what:<44}{ratio:>7.2f}{self.ours:>12,.1f}{self.peer:>12,.1f}"
+            f"{self.what:<44}{shown:>7}{self.ours:>12,.1f}{self.peer:>12,.1f}"
             f"  {self.target:<22}{mark}"
         )

@@ -13,7 +13,7 @@ from statistics import median
 from tests.bench.proxy.servers import CLOCK_TICKS_PER_S, Toxics, Way, path, pinned, upstream
 
 MESSAGE = b"x" * 200
-_PATIENCE_S = 60.0
+PATIENCE_S = 60.0
 _BULK_BYTES = 200 << 20
 _PINGS = 3000
 _ECHOES_S = 1.5
@@ -45,7 +45,7 @@ def staged_mb_per_cpu_s(which: str) -> float:
 
 def _bulk(which: str, toxics: Toxics = ()) -> tuple[float, float]:
     """Megabytes a second, and a CPU second of the proxy."""
-    with upstream() as port, path(which, port, toxics) as way, _connect(way.port) as sock:
+    with upstream() as port, path(which, port, toxics) as way, connect(way.port) as sock:
         piece = memoryview(bytes(1 << 20))
         cpu_s, began_s = way.cpu_s(), time.perf_counter()
         sock.sendall(b"S" + _BULK_BYTES.to_bytes(8, "big"))
@@ -62,7 +62,7 @@ def _rates(done: float, began_s: float, way: Way, cpu_s: float) -> tuple[float, 
 
 def pinned_rtt_us(which: str) -> float:
     """The median round trip of a small message, with everything on one core."""
-    with pinned(), upstream() as port, path(which, port) as way, _connect(way.port) as sock:
+    with pinned(), upstream() as port, path(which, port) as way, connect(way.port) as sock:
         sock.sendall(b"E")
         sock.recv(1)
         took_s = []
@@ -90,7 +90,7 @@ def _echoes(which: str) -> tuple[float, float]:
         poll = stack.enter_context(select.epoll())
         by_fd = {}
         for _ in range(50):
-            sock = stack.enter_context(_connect(way.port))
+            sock = stack.enter_context(connect(way.port))
             sock.sendall(b"E")
             sock.recv(1)
             by_fd[sock.fileno()] = sock
@@ -99,7 +99,7 @@ def _echoes(which: str) -> tuple[float, float]:
             sock.sendall(MESSAGE)
         done, began_s, cpu_s = 0, time.perf_counter(), way.cpu_s()
         while time.perf_counter() - began_s < _ECHOES_S:
-            for fd, _ in poll.poll(_PATIENCE_S):
+            for fd, _ in poll.poll(PATIENCE_S):
                 by_fd[fd].recv(4096)
                 by_fd[fd].sendall(MESSAGE)
                 done += 1
@@ -120,17 +120,17 @@ def add_toxic_ms(which: str) -> float:
     asked = json.dumps({"name": "t", "type": "latency", "attributes": {"latency": 50}})
     with upstream() as port, path(which, port) as way, ExitStack() as stack:
         _open(stack, way, _LIVE)
-        api = stack.enter_context(closing(HTTPConnection("127.0.0.1", way.api_port, _PATIENCE_S)))
+        api = stack.enter_context(closing(HTTPConnection("127.0.0.1", way.api_port, PATIENCE_S)))
         took_s = []
         for _ in range(9):
             began_s = time.perf_counter()
-            _call(api, "POST", "/proxies/bench/toxics", asked)
+            call(api, "POST", "/proxies/bench/toxics", asked)
             took_s.append(time.perf_counter() - began_s)
-            _call(api, "DELETE", "/proxies/bench/toxics/t", "")
+            call(api, "DELETE", "/proxies/bench/toxics/t", "")
         return median(took_s) * 1000
 
 
-def _call(api: HTTPConnection, method: str, target: str, body: str) -> None:
+def call(api: HTTPConnection, method: str, target: str, body: str) -> None:
     """On one connection that stays open: what is measured is the server, not its client."""
     api.request(method, target, body)
     answer = api.getresponse()
@@ -141,12 +141,13 @@ def _call(api: HTTPConnection, method: str, target: str, body: str) -> None:
 def _open(stack: ExitStack, way: Way, count: int) -> None:
     """Connections that have carried something both ways once."""
     for _ in range(count):
-        sock = stack.enter_context(_connect(way.port))
+        sock = stack.enter_context(connect(way.port))
         sock.sendall(b"E")
         assert sock.recv(1)
 
 
-def _connect(port: int) -> socket.socket:
-    sock = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_S)
+def connect(port: int) -> socket.socket:
+    """A connection whose small messages leave at once."""
+    sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock

@@ -6,11 +6,13 @@ clock say more of that work, which a proxy of several threads feels less.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
-from tests.bench.proxy import measures
+from tests.bench.proxy import measures, timing
 from tests.bench.proxy.servers import DIRECT, OURS, REAL, real_binary
 from tests.bench.row import Row
 
@@ -39,10 +41,17 @@ class Measure:
     """What the real one gives for each that goes without a proxy (`toxiproxy.md` §5), for a
     machine that has no real one. `None`: the stored figure stands alone."""
     stored_real: float = 0.0
+    real_hangs: bool = False
+    """Whether the real one is not asked, since it would never answer."""
 
 
 def _ours_of_real(sample: Sample) -> float:
     return sample.ours / sample.real
+
+
+def _ours(sample: Sample) -> float:
+    """For a target that stands by itself."""
+    return sample.ours
 
 
 def _added(sample: Sample) -> float:
@@ -56,6 +65,10 @@ def _at_least(ratio: float) -> Callable[[float], bool]:
 
 def _at_most(ratio: float) -> Callable[[float], bool]:
     return lambda measured: measured <= ratio
+
+
+def _within(least: float, most: float) -> Callable[[float], bool]:
+    return lambda measured: least <= measured <= most
 
 
 MEASURES = (
@@ -123,7 +136,7 @@ ALONE = (
         "kB an idle connection",
         measures.idle_kb,
         "<= 7",
-        lambda sample: sample.ours,
+        _ours,
         _at_most(7.0),
         None,
         51.1,
@@ -132,18 +145,61 @@ ALONE = (
         "ms to add a toxic to 200 live connections",
         measures.add_toxic_ms,
         "<= 3",
-        lambda sample: sample.ours,
+        _ours,
         _at_most(3.0),
         None,
         3.23,
     ),
 )
+TIMED = (
+    Measure(
+        "latency toxic of 100 ms: us late (p50)",
+        timing.latency_late_us,
+        "0 to 600",
+        _ours,
+        _within(0, 600),
+        None,
+        760,
+    ),
+    Measure(
+        "latency toxic of 100 ms: us late (least)",
+        timing.latency_earliest_us,
+        ">= 0",
+        _ours,
+        _at_least(0),
+        None,
+        620,
+    ),
+    *(
+        Measure(
+            f"bandwidth toxic of {rate:,} KB/s: permille off",
+            partial(timing.bandwidth_off_permille, rate_kb_per_s=rate),
+            "-5 to 5",
+            _ours,
+            _within(-5, 5),
+            None,
+            stored,
+        )
+        for rate, stored in ((100, -5), (1000, -2), (10_000, -4))
+    ),
+    Measure(
+        "ms of the API while a client reads nothing",
+        timing.stuck_api_ms,
+        "<= 10",
+        _ours,
+        _at_most(10),
+        None,
+        math.inf,
+        real_hangs=True,
+    ),
+)
+"""How exact it is; a ratio to the real one would say nothing."""
 
 
 def rows(rounds: int = ROUNDS) -> Iterator[Row]:
     """Measure everything, row by row."""
     has_real = real_binary() is not None
-    for measure in (*MEASURES, *ALONE):
+    for measure in (*MEASURES, *ALONE, *TIMED):
         if not (has_real or measure.stored_real or measure.stored_real_of_direct):
             continue
         samples = [_sample(measure, has_real) for _ in range(rounds)]
@@ -154,14 +210,21 @@ def rows(rounds: int = ROUNDS) -> Iterator[Row]:
             median(sample.real for sample in samples),
             measure.target if has_real else f"{measure.target} (stored)",
             measure.holds(ratio),
-            ratio=median(map(_added if measure.ratio is _added else _ours_of_real, samples)),
+            ratio=_shown(measure, samples),
         )
+
+
+def _shown(measure: Measure, samples: Sequence[Sample]) -> float:
+    """The ratio that the table shows; none, where it would say nothing."""
+    if measure in TIMED:
+        return math.nan
+    return median(map(_added if measure.ratio is _added else _ours_of_real, samples))
 
 
 def _sample(measure: Measure, has_real: bool) -> Sample:
     direct = measure.take(DIRECT) if measure.stored_real_of_direct else 0.0
     ours = measure.take(OURS)
-    if has_real:
+    if has_real and not measure.real_hangs:
         real = measure.take(REAL)
     else:
         real = direct * (measure.stored_real_of_direct or 0.0) or measure.stored_real
