@@ -7,12 +7,17 @@ recorded twice, as Jepsen does: `invoke`, then `ok` (it happened), `fail` (it ce
 Who writes which op (`f`: keys of `value`):
 
 * a client process (`client-0`, `client-1`, …)
-  * calls: `open`; `subscribe`: topic; `leave`: topic; `broadcast`: topic, id; `set_token`:
+  * calls: `open`; `subscribe`: topic, changes (where it listens to changes of tables: a list of
+    event, schema, table); `leave`: topic; `broadcast`: topic, id; `set_token`:
     token_id; `close`
   * events: `joined`: topic; `lost`: topic, reason; `closed`: topic, reason (the client gave the
     channel up and said so); `received`: topic, id, sender
+  * events of its feed of changes: `feed_live`: topic (changes are delivered from now on);
+    `feed_lost`: topic, reason; `feed_gap`: topic, last_s (changes committed in the last so many
+    seconds may be missing); `changed`: topic, id (of the row)
 * `source`, which publishes from the server's own side as a REST call would, past every fault
-  * calls: `broadcast`: topic, id (whole numbers that rise by one for each topic)
+  * calls: `broadcast`: topic, id (whole numbers that rise by one for each topic); `insert`: table,
+    id (a row, numbered in the same way)
 * `nemesis`, before it acts (`invoke`) and after (`info`)
   * `start` and `heal`: fault, and the fault's own parameters; `start` says besides what shows that
     it was felt (`felt_by`), what no client can keep meanwhile (`spoils`) and whom it is for, if not

@@ -59,6 +59,8 @@ class Process:
         self._outstanding: dict[asyncio.Task[None], None] = {}
         # A call that a callback begins is ours, and not of the process that has called back.
         self._context = copy_context()
+        # By topic, how it was subscribed last.
+        self._asked: dict[str, Mapping[str, Any]] = {}
         self.mishaps = Mishaps()
         client.on_event(self._called_back)
 
@@ -83,6 +85,9 @@ class Process:
         """Make one call; what the application wants changes as the call begins."""
         if f in ("subscribe", "leave"):
             self._recorder.want(self.name, str(value["topic"]), f == "subscribe")
+        if f == "subscribe":
+            # Whoever subscribes again wants what was wanted of the topic before.
+            value = self._asked[value["topic"]] = {**self._asked.get(value["topic"], {}), **value}
         if f == "set_token":
             value = {**value, "token": self._token(**value)}
         op = replace(self._recorder.invoke(self.name, f, value), value=value)

@@ -17,6 +17,9 @@ SECRET_KEYS = frozenset({"token"})
 SHORT_WORD = 16
 """Text up to this length is no credential, and most text is: topics, senders, codes."""
 
+NO_CLIENTS = frozenset({"source", "nemesis", "server", "network", "run"})
+"""The processes of a history that are no clients."""
+
 TICK_S = 1e-6
 """In virtual time many things happen at one instant. Ops stand at least this far apart, so that
 "before" means the same by time as by order."""
@@ -33,6 +36,10 @@ class Recorder:
         self._last_s = -TICK_S
         # (client, topic) → the highest number of the source that it has received
         self._heard: dict[tuple[str, str], int] = {}
+        # (client, topic) → whether its feed of changes is said to be live; if it listens at all
+        self._feeds: dict[tuple[str, str], bool] = {}
+        # (client, topic) → the highest number of a row that it has been told of
+        self._changed: dict[tuple[str, str], int] = {}
         # (client, topic) → whether the application wants it
         self._wanted: dict[tuple[str, str], bool] = {}
 
@@ -57,6 +64,8 @@ class Recorder:
             self._writer.append(stamped)
             if op.f == "received":
                 self._hear(op)
+            elif op.process not in NO_CLIENTS:
+                self._follow_feed(op)
         return stamped
 
     def info(self, process: str, f: str, value: Mapping[str, Any]) -> None:
@@ -88,6 +97,26 @@ class Recorder:
             for (client, topic), wanted in self._wanted.items()
             if wanted and topic in known
         )
+
+    def all_live(self, since: int) -> bool:
+        """Whether each wanted channel that listens to changes has a live feed, and was told of a
+        row at or above this number."""
+        return all(
+            self._feeds[channel] and self._changed.get(channel, 0) >= since
+            for channel, wanted in self._wanted.items()
+            if wanted and channel in self._feeds
+        )
+
+    def _follow_feed(self, op: Op) -> None:
+        channel = op.process, str(op.value.get("topic"))
+        if op.f == "subscribe" and op.value.get("changes"):
+            self._feeds.setdefault(channel, False)
+        elif op.f == "feed_live":
+            self._feeds[channel] = True
+        elif op.f in ("feed_lost", "lost", "closed") and channel in self._feeds:
+            self._feeds[channel] = False
+        elif op.f == "changed" and isinstance(op.value.get("id"), int):
+            self._changed[channel] = max(self._changed.get(channel, 0), op.value["id"])
 
     def _hear(self, op: Op) -> None:
         if op.value.get("sender") != "source":

@@ -26,6 +26,7 @@ from harness.scenario import CONNECT_WITHIN_S, Scenario
 from harness.sim import SimDeadlock, VirtualTimeLimit
 from harness.store import Cell, HistoryFull, HistoryWriter, Store
 from harness.verdict import Judgement, Outcome, Verdict
+from harness.workloads import Changes
 from harness.worlds.world import Env, World, WorldFailed
 
 TRACE_CHARS = 400
@@ -138,6 +139,8 @@ class _Run:
             for name in self._workload.names()
         }
         self._numbers = {topic: itertools.count(1) for topic in self._workload.topics}
+        self._rows = itertools.count(1)
+        self._last_row = 0
         self._last = dict.fromkeys(self._workload.topics, 0)
         self._period_s = self._workload.period_s
         self._hurry = asyncio.Event()
@@ -152,6 +155,9 @@ class _Run:
             self._phase("steady")
             await self._arrive()
             background.append(asyncio.create_task(self._source()))
+            if isinstance(self._workload, Changes):
+                background.append(asyncio.create_task(self._insert_rows(self._workload)))
+                await self._until(lambda: self._recorder.all_live(1), CONNECT_WITHIN_S)
             background += [asyncio.create_task(task) for task in self._senders()]
             self._phase("faults")
             async with self._nemesis:
@@ -180,7 +186,9 @@ class _Run:
             await asyncio.sleep(after_s)
             await process.open()
             for topic in self._workload.topics:
-                await process.call("subscribe", {"topic": topic})
+                changes = self._workload.changes()
+                asked = {"topic": topic, **({"changes": changes} if changes else {})}
+                await process.call("subscribe", asked)
 
         arrivals = [
             asyncio.create_task(arrive(process, rng.uniform(0, spread_s)))
@@ -203,6 +211,18 @@ class _Run:
         op = self._recorder.invoke("source", "broadcast", {"topic": topic, "id": number})
         self._env.levers.server.publish(topic, "n", {"id": number, "sender": "source"})
         self._recorder.complete(op, "ok")
+
+    async def _insert_rows(self, workload: Changes) -> None:
+        while True:
+            self._last_row = number = next(self._rows)
+            op = self._recorder.invoke("source", "insert", {"table": workload.table, "id": number})
+            try:
+                self._env.levers.server.insert(workload.table, {"id": number})
+            except Exception as error:
+                self._recorder.complete(op, "fail", words(error))
+            else:
+                self._recorder.complete(op, "ok")
+            await asyncio.sleep(workload.inserts_every_s)
 
     def _senders(self) -> list[Coroutine[Any, Any, None]]:
         period_s = self._workload.sends_every_s
@@ -249,14 +269,24 @@ class _Run:
         await self._processes[call.process].call(call.f, call.value)
 
     async def _recover(self) -> None:
-        """Wait until each wanted channel hears what is published from now on, or it is too late."""
+        """Wait until each wanted channel hears what is published and committed from now on, or it
+        is too late."""
         since = {topic: last + 1 for topic, last in self._last.items()}
-        deadline_s = self._env.now_s() + self._scenario.recovery_within_s
-        while not self._recorder.all_heard(since, self._workload.topics):
+        row = self._last_row + 1
+
+        def is_well() -> bool:
+            heard = self._recorder.all_heard(since, self._workload.topics)
+            return heard and self._recorder.all_live(row)
+
+        await self._until(is_well, self._scenario.recovery_within_s)
+        await asyncio.sleep(self._scenario.settle_s)
+
+    async def _until(self, holds: Callable[[], bool], within_s: float) -> None:
+        deadline_s = self._env.now_s() + within_s
+        while not holds():
             if self._env.now_s() >= deadline_s:
                 break
             await asyncio.sleep(WATCH_EVERY_S)
-        await asyncio.sleep(self._scenario.settle_s)
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:

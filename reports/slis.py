@@ -28,6 +28,14 @@ INDICATORS: Mapping[str, Indicator] = MappingProxyType(
         "reordered": Indicator("messages that arrived after a later one"),
         "delivery_p50_s": Indicator("seconds on the way, the median message"),
         "delivery_p99_s": Indicator("seconds on the way, all but one message in a hundred"),
+        "changes_lost": Indicator(
+            "changes of tables that never came, and of which the client said nothing"
+        ),
+        "changes_told_missing": Indicator("changes that never came, as the client said"),
+        "changes_duplicated": Indicator("changes of tables that came twice"),
+        "feed_recovery_s": Indicator(
+            "seconds from the last fault act until every feed of changes is live again"
+        ),
         "false_claim_s": Indicator(
             "the longest time for which a client claimed to be joined, falsely"
         ),

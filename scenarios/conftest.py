@@ -17,13 +17,14 @@ from reports.keep import keep_report
 from reports.model import Row, group
 from reports.render_text import findings
 from reports.table import verdict_table
+from scenarios.project import PROJECT
 
 
 def pytest_squall_make_server(
     on_truth: OnTruth, clock: Callable[[], float], rng: Random
 ) -> FakeServer:
     """Storm the fake server that behaves as Supabase Realtime 2.129.8 does."""
-    return FakeServer(config_for("pro"), on_truth, clock=clock, rng=rng)
+    return FakeServer(config_for("pro", schema=PROJECT), on_truth, clock=clock, rng=rng)
 
 
 @pytest.hookimpl(tryfirst=True)

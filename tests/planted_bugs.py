@@ -18,17 +18,20 @@ from typing import Any
 from harness.clients.manager import Manager
 from harness.history import Op
 from harness.manager import (
+    Change,
     ChannelCore,
     ChannelState,
     Config,
     ConnectionCore,
     ConnectionManager,
     Failure,
+    FeedState,
     ReconnectLadder,
     SendResult,
 )
+from harness.manager.feed import Feed
 from harness.manager.sends import Outgoing
-from harness.protocol import PHOENIX, Message
+from harness.protocol import PHOENIX, POSTGRES_CHANGES, Message
 
 FRAME_S = 1 / 60
 
@@ -327,6 +330,103 @@ class DropsWhatOvertakes(ConnectionCore):
     """The same in a connection."""
 
     channel_type = MonotonousChannel
+
+
+class EagerFeed(Feed):
+    """Joined is live, and the server's word for it is nothing new when it comes."""
+
+    def joined(self, response: Any, now_s: float) -> None:
+        super().joined(response, now_s)
+        self._live("confirmed", now_s)
+
+    def noticed(self, status: str, message: str, now_s: float) -> None:
+        if status == "error":
+            super().noticed(status, message, now_s)
+
+
+class OptimisticFeed(Feed):
+    """Any word of the server is a good one, and there is only one to wait for."""
+
+    def noticed(self, status: str, message: str, now_s: float) -> None:
+        if self.state is FeedState.SUBSCRIBING:
+            super().noticed("ok", message, now_s)
+
+
+class DiscouragedFeed(Feed):
+    """A refusal is final: the server's own retry is not believed, nor any change after it."""
+
+    def noticed(self, status: str, message: str, now_s: float) -> None:
+        if self.state is not FeedState.REFUSED:
+            super().noticed(status, message, now_s)
+        if self.state is FeedState.REFUSED:
+            self.due_s = None
+
+    def received(self, payload: Any, now_s: float) -> Change | None:
+        return None if self.state is FeedState.REFUSED else super().received(payload, now_s)
+
+
+class PatientFeed(Feed):
+    """Waits for ever for the confirmation, and takes no change before it."""
+
+    def _await_confirmation(self, now_s: float, reason: str) -> None:
+        self.due_s = None
+
+    def received(self, payload: Any, now_s: float) -> Change | None:
+        return super().received(payload, now_s) if self.state is FeedState.LIVE else None
+
+
+class TrustingFeed(Feed):
+    """A quiet feed is never looked after."""
+
+    def _await_sign(self, now_s: float) -> None:
+        self.due_s = None
+
+
+class DismissiveFeed(Feed):
+    """A feed that was silent for long is given up, with its table."""
+
+    def joined(self, response: Any, now_s: float) -> None:
+        if not self._silences:
+            super().joined(response, now_s)
+
+
+class SilentFeed(Feed):
+    """Comes back, and tells of no gap."""
+
+    def _open_gap(self) -> None:
+        return
+
+
+class DoublingChannel(ChannelCore):
+    """Each confirmation has the handlers registered once more."""
+
+    _handlers = 0
+
+    def join(self, now_s: float) -> None:
+        super().join(now_s)
+        self._handlers = 0
+
+    def noticed(
+        self, join_ref: object, extension: object, status: str, message: str, now_s: float
+    ) -> None:
+        super().noticed(join_ref, extension, status, message, now_s)
+        self._handlers += extension == POSTGRES_CHANGES and status == "ok"
+
+    def changed(self, payload: Any, now_s: float) -> None:
+        for _ in range(max(self._handlers, 1)):
+            super().changed(payload, now_s)
+
+
+class HandlersDouble(ConnectionCore):
+    """The same in a connection."""
+
+    channel_type = DoublingChannel
+
+
+def with_feed(feed: type[Feed]) -> type[ConnectionCore]:
+    """A connection whose channels have that feed."""
+    channel = type("Channel", (ChannelCore,), {"feed_type": feed})
+    return type(feed.__name__, (ConnectionCore,), {"channel_type": channel})
 
 
 def with_config(

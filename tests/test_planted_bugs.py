@@ -14,7 +14,7 @@ from harness.run import Storm, run_storm
 from harness.scenario import Scenario
 from harness.store import Cell
 from harness.verdict import Judgement, Outcome
-from harness.workloads import Broadcast
+from harness.workloads import Broadcast, Changes
 from harness.worlds.sim import SimWorld
 from tests import planted_bugs as bugs
 from tests.servers import make_server
@@ -59,6 +59,12 @@ REVOLVING_DOOR = Scenario(
     faults=[Fault("accept_then_close", after_s=3, for_s=60, code=1011)], recovery_within_s=45
 )
 
+REFUSED_FEED = Scenario(
+    faults=[Fault("rst", after_s=3), Fault("subscription_error", after_s=2, for_s=10)],
+    workload=Changes(),
+)
+UNHEARD = Scenario(faults=[Fault("hole", after_s=3, for_s=40)], workload=Changes())
+
 PLANTED = [
     Planted("no heartbeat check", bugs.with_core(bugs.NoHeartbeatCheck), MUTE, "recovery"),
     Planted("no heartbeat check", bugs.with_core(bugs.NoHeartbeatCheck), MUTE, "truth"),
@@ -71,6 +77,10 @@ PLANTED = [
     Planted("zombie", bugs.with_core(bugs.UnsubscribeLeavesZombie), CHANGED_MIND, "resubscription"),
     Planted("no leave", bugs.with_core(bugs.NoLeaveOnTimeout), TIMED_OUT, "resubscription"),
     Planted("swallows", bugs.with_core(bugs.SwallowsMessages), SLOW, "delivery"),
+    Planted(
+        "no way back", bugs.with_core(bugs.with_feed(bugs.DiscouragedFeed)), REFUSED_FEED, "feed"
+    ),
+    Planted("no gap", bugs.with_core(bugs.with_feed(bugs.SilentFeed)), UNHEARD, "feed"),
     Planted("sends lie", bugs.with_core(bugs.SendsLie), RESET, "acknowledgement"),
 ]
 

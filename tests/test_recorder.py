@@ -1,8 +1,9 @@
 """The recorder: one clock, no secrets, and who has heard what."""
 
 import io
+from typing import Any
 
-from harness.history import Header, Op
+from harness.history import Header, Op, Type
 from harness.recorder import Recorder
 from harness.store import HistoryWriter
 
@@ -59,6 +60,31 @@ def test_recovery_is_seen_when_every_wanted_channel_has_heard() -> None:
     assert not recorder.all_heard({"room": 4}, ["room"])
     recorder.record(received(4))
     assert recorder.all_heard({"room": 4}, ["room"])
+
+
+def test_a_feed_is_live_by_its_clients_word_until_its_channel_is_lost() -> None:
+    recorder, _ = make()
+
+    def say(f: str, type: Type = "info", topic: str = "room", **value: Any) -> None:
+        recorder.record(Op(process="client-0", type=type, f=f, value={"topic": topic, **value}))
+
+    recorder.want("client-0", "room", True)
+    recorder.want("client-0", "plain", True)
+    say("subscribe", "invoke", topic="plain")
+    assert recorder.all_live(1), "nobody listens"
+    say("subscribe", "invoke", changes=[{"table": "numbers"}])
+    say("changed", id=3)
+    assert not recorder.all_live(3)
+    say("feed_live")
+    assert recorder.all_live(3)
+    assert not recorder.all_live(4)
+    say("changed", id="nonsense")
+    for word in ("lost", "feed_lost", "closed"):
+        say(word, reason="reset")
+        assert not recorder.all_live(3)
+        say("feed_live")
+    recorder.want("client-0", "room", False)
+    assert recorder.all_live(9)
 
 
 def test_what_happens_at_one_instant_keeps_its_order_in_time() -> None:

@@ -20,7 +20,7 @@ from harness.run import Storm, run_storm
 from harness.scenario import Scenario
 from harness.store import Cell, Store
 from harness.verdict import Judgement, Outcome
-from harness.workloads import Broadcast
+from harness.workloads import Broadcast, Changes
 from harness.worlds.sim import SimulatedNetwork, SimWorld
 from tests.servers import make_server
 
@@ -81,6 +81,24 @@ def test_the_nemesis_is_recorded_before_and_after_it_acts(tmp_path: Path) -> Non
     """Losses can be seen before the act that caused them has returned."""
     _, history = play(Manager, tmp_path)
     assert [op.type for op in history() if op.process == "nemesis"] == ["invoke", "info"]
+
+
+def test_rows_are_inserted_beside_the_broadcasts_for_whoever_listens(tmp_path: Path) -> None:
+    judgement, history = play(Manager, tmp_path, replace(QUICK, workload=Changes()))
+    assert judgement.checkers["feed"].outcome is Outcome.VALID, judgement.reason
+    rows = [op.value["id"] for op in history().where("insert", type="ok")]
+    assert rows == list(range(1, len(rows) + 1))
+    (asked,) = (op.value["changes"] for op in history().where("subscribe", type="invoke"))
+    assert asked == [{"event": "INSERT", "schema": "public", "table": "numbers"}]
+    first_fault_s = history().where("start")[0].time_s
+    assert history().where("feed_live")[0].time_s < first_fault_s
+
+
+def test_a_table_that_the_server_does_not_have_is_named(tmp_path: Path) -> None:
+    story = replace(QUICK, workload=Changes(table="nowhere"))
+    verdict = play(Manager, tmp_path, story)[0].checkers["feed"]
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert 'relation "nowhere" does not exist' in verdict.reason
 
 
 def test_a_client_that_hangs_is_waited_for_within_bounds(tmp_path: Path) -> None:

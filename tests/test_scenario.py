@@ -10,7 +10,7 @@ import pytest
 from harness.generator import BadCall, call
 from harness.nemesis import BadFault, Fault
 from harness.scenario import BadScenario, Scenario
-from harness.workloads import BadWorkload, Broadcast
+from harness.workloads import BadWorkload, Broadcast, Changes
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,9 @@ from harness.workloads import BadWorkload, Broadcast
         (lambda: Broadcast(sends_every_s=math.nan), BadWorkload, "sends_every_s=nan"),
         (lambda: Broadcast(topics=()), BadWorkload, "name at least one"),
         (lambda: Broadcast(topics=("a", "a")), BadWorkload, "each once"),
+        (lambda: Changes(clients=0), BadWorkload, "clients=0: say 1 to"),
+        (lambda: Changes(table=""), BadWorkload, "table='': name the table"),
+        (lambda: Changes(inserts_every_s=0), BadWorkload, "inserts_every_s=0 is no period"),
         (lambda: call(1, "frobnicate", topic="a"), BadCall, "unknown call 'frobnicate'; known"),
         (lambda: call(1, "leave"), BadCall, "says nothing; it must say: topic"),
         (lambda: call(math.inf, "leave", topic="a"), BadCall, "at_s=inf is no moment"),

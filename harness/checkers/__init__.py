@@ -11,6 +11,7 @@ from harness.checkers.conduct import conduct
 from harness.checkers.course import SPOILS
 from harness.checkers.delivery import delivery
 from harness.checkers.fault_felt import fault_felt
+from harness.checkers.feed import feed
 from harness.checkers.recovery import recovery
 from harness.checkers.resubscription import resubscription
 from harness.checkers.signs import SIGNS
@@ -34,6 +35,7 @@ CHECKERS: Mapping[str, Checker] = MappingProxyType(
         "storm": storm,
         "conduct": conduct,
         "tokens": tokens,
+        "feed": feed,
         "fault_felt": fault_felt,
     }
 )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from harness.checkers.course import course
 from harness.checkers.delivery import percentile
+from harness.checkers.feed import Feeds, feeds_of
 from harness.checkers.spans import Span, Spans, wanted, word
 from harness.checkers.traffic import Channel, Traffic, traffic
 from harness.history import History, Op
@@ -28,6 +29,7 @@ SIGNS: Mapping[str, str] = MappingProxyType(
         "dial": "a connect was refused or lost (where the world sees connects)",
         "lost": "a client said that a channel was lost",
         "missed": "a message of the source never came to a channel that wanted it",
+        "missed_change": "a change of a table never came to a channel that listens to it",
         "late": "a message took three times as long as in the steady state, and 0.1 s longer",
         "slow_join": "a join took more than a second, or was never answered",
         "slow_call": "a call of a client failed, had no sure end, or took more than a second",
@@ -51,6 +53,7 @@ def signs_of(history: History) -> list[Sign]:
     seen = traffic(history)
     signs = [sign for op in history.ops if (sign := _sign(op))]
     signs += _lost(seen, wanted(history))
+    signs += _missed_changes(feeds_of(history))
     signs += _late(seen, course(history).first_fault_s)
     signs += _slow_joins(history)
     signs += _slow_calls(history)
@@ -81,6 +84,15 @@ def _lost(seen: Traffic, wants: Spans) -> Iterator[Sign]:
         for id, time_s in seen.published.get(channel[1], {}).items():
             if id not in had and any(time_s in span for span in spans):
                 yield Sign(time_s, "missed", f"message {id} never came to {channel[0]}")
+
+
+def _missed_changes(feeds: Feeds) -> Iterator[Sign]:
+    """Changes that never came to a channel that listened."""
+    for channel, spans in feeds.wanted.items():
+        had = {receipt.id: None for receipt in feeds.received.get(channel, ())}
+        for id, time_s in feeds.committed.items():
+            if id not in had and any(time_s in span for span in spans):
+                yield Sign(time_s, "missed_change", f"change {id} never came to {channel[0]}")
 
 
 def _late(seen: Traffic, first_fault_s: float) -> Iterator[Sign]:

@@ -28,7 +28,8 @@ class Client(Protocol):
     async def invoke(self, op: Op) -> Op:
         """Do what `op` asks; return it completed as `ok`, `fail` or `info` (nobody knows).
 
-        * `subscribe`: topic. `ok` once the client says that it is joined.
+        * `subscribe`: topic, and `changes` where the channel is to listen to changes of tables: a
+          list of event, schema, table. `ok` once the client says that it is joined.
         * `leave`: topic. `ok` once the client says that it has left.
         * `broadcast`: topic, id. Sends event `n` with payload `{"id": id, "sender": name}`; `ok`
           only if the client says that the server took it, `fail` only if it certainly was not sent.
@@ -36,7 +37,12 @@ class Client(Protocol):
         """
 
     def on_event(self, listener: Listener) -> None:
-        """Call `listener` with each `joined`, `lost`, `closed` and `received`, as they happen."""
+        """Call `listener` with each `joined`, `lost`, `closed` and `received`, as they happen.
+
+        Of a channel that listens to changes also with each `changed`, and with `feed_live`,
+        `feed_lost` and `feed_gap` as far as the client says so. `lost` and `closed` mean that the
+        feed is lost, too.
+        """
 
     async def close(self) -> None:
         """Stop for good."""

@@ -12,12 +12,17 @@ from harness.clients.contract import Listener
 from harness.clients.endpoint import split_key
 from harness.history import Op, Type
 from harness.manager import (
+    Change,
+    ChangeBinding,
     Channel,
     ChannelClosed,
     ChannelConfig,
     ChannelLost,
     ConnectionManager,
     Event,
+    FeedGap,
+    FeedLive,
+    FeedLost,
     Joined,
     SendResult,
 )
@@ -60,8 +65,12 @@ class Manager:
     async def _subscribe(self, op: Op) -> Op:
         assert self._manager is not None
         topic = op.value["topic"]
+        changes = [ChangeBinding(**one) for one in op.value.get("changes", ())]
         channel = self._manager.subscribe(
-            topic, on_broadcast=partial(self._received, topic), config=ChannelConfig(ack=True)
+            topic,
+            on_broadcast=partial(self._received, topic),
+            on_change=partial(self._changed, topic),
+            config=ChannelConfig(ack=True, changes=changes),
         )
         self._channels[topic] = channel
         await channel.joined(timeout_s=30)
@@ -89,9 +98,19 @@ class Manager:
                 self._emit("lost", topic=topic, reason=reason)
             case ChannelClosed(topic=topic, reason=reason):
                 self._emit("closed", topic=topic, reason=reason)
+            case FeedLive(topic=topic):
+                self._emit("feed_live", topic=topic)
+            case FeedLost(topic=topic, reason=reason):
+                self._emit("feed_lost", topic=topic, reason=reason)
+            case FeedGap(topic=topic, from_s=from_s, to_s=to_s):
+                self._emit("feed_gap", topic=topic, last_s=to_s - from_s)
 
     def _received(self, topic: str, event: str, payload: Any) -> None:
         self._emit("received", topic=topic, id=payload["id"], sender=payload["sender"])
+
+    def _changed(self, topic: str, change: Change) -> None:
+        if change.record:
+            self._emit("changed", topic=topic, id=change.record["id"])
 
     def _emit(self, f: str, **value: Any) -> None:
         self._listener(Op(process=self._name, type="info", f=f, value=value))

@@ -76,6 +76,9 @@ class RealtimePy:
             },
         )
         channel.on_broadcast("n", partial(self._received, topic))
+        for one in op.value.get("changes", ()):
+            channel.on_postgres_changes(callback=partial(self._changed, topic), **one)
+        channel.on_system(partial(self._system, topic))
         self._channels[topic] = channel
         await channel.subscribe(partial(self._status, topic))
         return replace(op, type="ok" if channel.is_joined else "info")
@@ -115,6 +118,14 @@ class RealtimePy:
     def _received(self, topic: str, message: Any) -> None:
         payload = message["payload"]
         self._emit("received", topic=topic, id=payload["id"], sender=payload["sender"])
+
+    def _changed(self, topic: str, message: Any) -> None:
+        self._emit("changed", topic=topic, id=message["data"]["record"]["id"])
+
+    def _system(self, topic: str, message: Any) -> None:
+        """The library passes on the good ones; an error is a CHANNEL_ERROR to it."""
+        if message.extension == "postgres_changes":
+            self._emit("feed_live", topic=topic)
 
     def _emit(self, f: str, **value: Any) -> None:
         self._listener(Op(process=self._name, type="info", f=f, value=value))

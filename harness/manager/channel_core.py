@@ -40,6 +40,8 @@ class ChannelCore:
     Lives from `subscribe` to GONE. Takes facts and `now_s`; what it decides goes to the outlet.
     """
 
+    feed_type: type[Feed] = Feed
+
     def __init__(
         self,
         number: int,
@@ -58,7 +60,7 @@ class ChannelCore:
         self.wire_topic = TOPIC_PREFIX + topic
         self.state = ChannelState.WAITING
         self.outbox = Outbox(config)
-        self.feed = Feed(topic, settings.changes, config=config, outlet=outlet, rng=rng)
+        self.feed = self.feed_type(topic, settings.changes, config=config, outlet=outlet, rng=rng)
         # Why it is not joined, for whoever waits.
         self.reason = "no connection yet"
         # When the next join may be sent; counts while WAITING on a link that stands.
@@ -306,13 +308,13 @@ class ChannelCore:
         self._join_failed("timed out", f"join not answered within {timeout_s:g} s", now_s)
 
     def _renew_feed(self, now_s: float) -> None:
-        # Only a new join has a dead feed revived; the leave has the server forget the old one.
+        # Only a new join has a dead feed revived; the leave has the server forget the old one. At
+        # once, for broadcasts are missed meanwhile: the feed has its own, longer ladder.
         reason = self.feed.overdue()
         self._answer_due_s = now_s + self._config.leave_timeout_s
         self.send_leave()
-        self._forget_old_failures(now_s)
         self._fall("feed dead", reason, since_s=now_s)
-        self._back_off(reason, now_s)
+        self.retry_s = now_s
 
     def _join_failed(self, event: str, reason: str, now_s: float) -> None:
         self._step(event)

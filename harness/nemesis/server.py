@@ -207,6 +207,7 @@ SERVER: tuple[FaultKind, ...] = (
         "feed_loss",
         "changes of the database are lost, and no system message says so",
         scope=(_EVENT, *CHANNELS),
+        spoils=("changes",),
         alone=False,
     ),
     lever(
@@ -214,6 +215,7 @@ SERVER: tuple[FaultKind, ...] = (
         "the worker that reads the database dies: joined channels keep still and hear of no "
         "change until they join again or renew their token",
         lasts=False,
+        felt_by=("missed_change",),
     ),
     lever(
         "subscribed_missing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.numeric import is_number, is_whole
@@ -45,6 +46,10 @@ class Broadcast:
                 continue
             if not (is_number(value) and value >= PERIOD_S_MIN):
                 raise BadWorkload(f"{name}={value!r} is no period; say {PERIOD_S_MIN:g} s or more")
+
+    def changes(self) -> list[Mapping[str, str]]:
+        """The changes of tables that each channel listens to, as a join asks for them; none."""
+        return []
 
     def names(self) -> tuple[str, ...]:
         """The client processes."""

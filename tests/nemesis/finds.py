@@ -11,7 +11,7 @@ from harness.generator import call
 from harness.manager import ConnectionCore
 from harness.nemesis import FAULTS, Fault
 from harness.scenario import Scenario
-from harness.workloads import Broadcast
+from harness.workloads import Broadcast, Changes
 from tests import planted_bugs as bugs
 
 
@@ -102,6 +102,48 @@ FINDS: Mapping[str, Find] = {
     "heartbeat_only": find(
         bugs.WaitsForEveryJoin, "recovery", RST, Fault("heartbeat_only", after_s=2, for_s=8)
     ),
+    "feed_loss": find(
+        bugs.with_feed(bugs.DismissiveFeed),
+        "feed",
+        Fault("feed_loss", after_s=3, for_s=100),
+        workload=Changes(),
+    ),
+    "feed_down": find(
+        bugs.with_feed(bugs.TrustingFeed),
+        "feed",
+        Fault("feed_down", after_s=3),
+        workload=Changes(),
+        recovery_within_s=100,
+        grace_s=100,  # The channel is joined again: what is published meanwhile is told as a gap.
+    ),
+    "subscribed_missing": find(
+        bugs.with_feed(bugs.PatientFeed),
+        "feed",
+        RST,
+        Fault("subscribed_missing", after_s=2, for_s=20),
+        workload=Changes(),
+    ),
+    "subscribed_repeated": find(
+        bugs.HandlersDouble,
+        "feed",
+        RST,
+        Fault("subscribed_repeated", after_s=2, for_s=20),
+        workload=Changes(),
+    ),
+    "subscribed_late": find(
+        bugs.with_feed(bugs.EagerFeed),
+        "feed",
+        RST,
+        Fault("subscribed_late", after_s=2, for_s=20),
+        workload=Changes(),
+    ),
+    "subscription_error": find(
+        bugs.with_feed(bugs.OptimisticFeed),
+        "feed",
+        RST,
+        Fault("subscription_error", after_s=2, for_s=10),
+        workload=Changes(),
+    ),
     "ack_omission": find(
         bugs.SendsLie, "acknowledgement", Fault("ack_omission", after_s=3, for_s=10), RST
     ),
@@ -153,8 +195,6 @@ FINDS: Mapping[str, Find] = {
 }
 """By fault."""
 
-_NO_LISTENER = "no client under test listens to the changes of a table"
-
 FINDS_IN_PACKETS: Mapping[str, Find] = {
     "packet_loss": find(
         bugs.DropsBursts,
@@ -165,13 +205,3 @@ FINDS_IN_PACKETS: Mapping[str, Find] = {
     ),
 }
 """By fault; those that only a kernel can make."""
-
-FINDS_NOTHING: Mapping[str, str] = {
-    "feed_loss": _NO_LISTENER,
-    "feed_down": _NO_LISTENER,
-    "subscribed_missing": _NO_LISTENER,
-    "subscribed_repeated": _NO_LISTENER,
-    "subscribed_late": _NO_LISTENER,
-    "subscription_error": _NO_LISTENER,
-}
-"""The faults that can find nothing yet, each with the reason."""

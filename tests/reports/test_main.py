@@ -115,7 +115,7 @@ def test_one_bad_seed_decides(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ("", "no objective is set"),
         (
             '[objective."*"]\nrecovery = { max = 1 }',
-            "unknown SLI 'recovery'; known: connect_p50_s",
+            "unknown SLI 'recovery'; known: changes_duplicated",
         ),
         ('[objective."*"]\nverdict = { recover = "valid" }', "unknown checker 'recover'; known:"),
         ('[objective.outag]\nverdict = "valid"', "unknown scenario 'outag'; known: outage"),

@@ -1,0 +1,305 @@
+"""Feed: a client whose feed of changes is live is told of each one, or of the gap that holds it.
+
+Changes come late and without numbers, and what is committed while a feed is down never comes
+(`protocol.md §3.6`). So a client must be honest: between its `feed_live` and its `feed_lost` each
+committed change comes once and in order, or a `feed_gap` covers it. What was committed while it
+did not say that its feed was live is owed to nobody. After the last act of the nemesis each feed
+must be live again, and bring a change committed since, within `header.recovery_within_s`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from harness.checkers.course import Course, Struck, course, struck
+from harness.checkers.spans import Span, Spans, spans_of, wanted
+from harness.checkers.traffic import Channel, Receipt
+from harness.checkers.words import count, examples, listed, seconds
+from harness.history import History, Op
+from harness.verdict import Outcome, Sli, Verdict
+
+LAG_S = 1.0
+"""A change comes up to half a second after its commit; one committed so shortly before the client
+says that its feed is lost may still have been on its way."""
+SETTLE_S = 5.0
+"""Without a later change to prove it lost, one still missing after this time is."""
+ENDS = frozenset({("feed_lost", "info"), ("lost", "info"), ("closed", "info"), ("leave", "invoke")})
+LOSSES = ("loss", "changes", "word")
+
+
+class Case(NamedTuple):
+    """One change and the channel that it went wrong for."""
+
+    channel: Channel
+    id: int
+    time_s: float
+
+    def __str__(self) -> str:
+        client, topic = self.channel
+        return f"{client}: change {self.id} for {topic!r}, committed at {self.time_s:.2f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """What a history says of changes."""
+
+    committed: Mapping[int, float]
+    """Number of the row → seconds when it was committed."""
+    received: Mapping[Channel, list[Receipt]]
+    wanted: Spans
+    """Of the channels that asked for changes."""
+    live: Spans
+    """When each client claimed that a feed was live."""
+    gaps: Spans
+    """What each client said that it may have missed."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What became of the changes, over all channels."""
+
+    untold: list[Case] = field(default_factory=list)
+    told: list[Case] = field(default_factory=list)
+    excused: list[Case] = field(default_factory=list)
+    duplicated: list[Case] = field(default_factory=list)
+    reordered: list[Case] = field(default_factory=list)
+    uncommitted: list[Case] = field(default_factory=list)
+    owed: int = 0
+
+
+def feed(history: History) -> Verdict:
+    """Follow each change to each channel that listens, and each feed to its last state."""
+    feeds = feeds_of(history)
+    if not feeds.wanted:
+        return Verdict(Outcome.NOT_APPLICABLE, "no client listens to the changes of a table")
+    if not feeds.committed:
+        return Verdict(Outcome.UNKNOWN, "no row was inserted" + _why(history))
+    run = course(history)
+    unsteady = [_name(one) for one in feeds.wanted if not _was_live(one, feeds, run)]
+    if unsteady:
+        reason = f"the feed of {listed(unsteady)} was not live before the first fault"
+        return Verdict(Outcome.UNKNOWN, reason)
+    found = _findings(feeds, run, struck(history))
+    back = {one: _back_s(one, feeds, run) for one in feeds.wanted if _still(one, feeds)}
+    return _verdict(history, found, back, run)
+
+
+def feeds_of(history: History) -> Feeds:
+    """Read what concerns changes."""
+    committed: dict[int, float] = {}
+    for op in history.where("insert", process="source", type="ok"):
+        committed.setdefault(op.value["id"], op.time_s)
+    received: dict[Channel, list[Receipt]] = defaultdict(list)
+    gaps: dict[Channel, list[Span]] = defaultdict(list)
+    listening: dict[Channel, None] = {}
+    for op in history.ops:
+        channel = op.process, str(op.value.get("topic"))
+        if op.f == "changed":
+            received[channel].append(Receipt(op.time_s, op.value["id"]))
+        elif op.f == "feed_gap":
+            gaps[channel].append(Span(op.time_s - op.value["last_s"], op.time_s))
+        elif (op.f, op.type) == ("subscribe", "invoke") and op.value.get("changes"):
+            listening[channel] = None
+    wants = {one: spans for one, spans in wanted(history).items() if one in listening}
+    return Feeds(committed, dict(received), wants, _live(history), dict(gaps))
+
+
+def _live(history: History) -> Spans:
+    return spans_of(
+        ((op.process, str(op.value["topic"])), op.time_s, op.f == "feed_live")
+        for op in history.ops
+        if op.f == "feed_live" or (op.process != "server" and (op.f, op.type) in ENDS)
+    )
+
+
+def _was_live(channel: Channel, feeds: Feeds, run: Course) -> bool:
+    """Before the first fault; later for one that was wanted only later, or where there was none."""
+    until_s = run.first_fault_s
+    if feeds.wanted[channel][0].from_s >= until_s:
+        return True
+    return any(span.from_s < until_s for span in feeds.live.get(channel, ()))
+
+
+def _still(channel: Channel, feeds: Feeds) -> bool:
+    return feeds.wanted[channel][-1].to_s == math.inf
+
+
+def _findings(feeds: Feeds, run: Course, faults: Sequence[Struck]) -> Findings:
+    found = Findings()
+    for channel in dict.fromkeys([*feeds.wanted, *feeds.received]):
+        _check_receipts(channel, feeds, faults, found)
+        for span in _claims(channel, feeds):
+            _check_losses(channel, span, feeds, run, faults, found)
+    return found
+
+
+def _claims(channel: Channel, feeds: Feeds) -> Iterator[Span]:
+    """When its feed was said to be live and it was wanted."""
+    for claim in feeds.live.get(channel, ()):
+        for want in feeds.wanted.get(channel, ()):
+            span = Span(max(claim.from_s, want.from_s), min(claim.to_s, want.to_s))
+            if span.from_s < span.to_s:
+                yield span
+
+
+def _check_receipts(
+    channel: Channel, feeds: Feeds, faults: Sequence[Struck], found: Findings
+) -> None:
+    """Duplicates, inversions, and changes out of nowhere."""
+    had: dict[int, None] = {}
+    highest = -1
+    for time_s, id in feeds.received.get(channel, ()):
+        case = Case(channel, id, feeds.committed.get(id, time_s))
+        if id not in feeds.committed:
+            found.uncommitted.append(case)
+        elif id in had:
+            (found.excused if _spoilt(faults, case, "once") else found.duplicated).append(case)
+        elif id < highest:
+            (found.excused if _spoilt(faults, case, "order") else found.reordered).append(case)
+        had[id] = None
+        highest = max(highest, id)
+
+
+def _check_losses(
+    channel: Channel,
+    span: Span,
+    feeds: Feeds,
+    run: Course,
+    faults: Sequence[Struck],
+    found: Findings,
+) -> None:
+    """What was committed while a feed was said to be live, and what became of it."""
+    had = {receipt.id: None for receipt in feeds.received.get(channel, ())}
+    highest = max(had, default=-1)
+    for id, time_s in feeds.committed.items():
+        # At the very moment of `feed_live` the change may have been first.
+        if not span.from_s < time_s < span.to_s - LAG_S:
+            continue
+        found.owed += 1
+        if id in had or (id > highest and time_s > run.end_s - SETTLE_S):
+            continue
+        case = Case(channel, id, time_s)
+        if any(time_s in gap for gap in feeds.gaps.get(channel, ())):
+            found.told.append(case)
+        elif any(_spoilt(faults, case, how) for how in LOSSES):
+            found.excused.append(case)
+        else:
+            found.untold.append(case)
+
+
+def _spoilt(faults: Sequence[Struck], case: Case, how: str) -> bool:
+    """Whether the server itself spoilt what was committed then."""
+    return any(
+        how in fault.spoils
+        and fault.struck(case.channel[0])
+        and fault.start_s - LAG_S < case.time_s
+        and (fault.heal_s is None or case.time_s <= fault.heal_s)
+        for fault in faults
+    )
+
+
+class Back(NamedTuple):
+    """One feed's way back, in seconds since it had to be live again; None for what never came."""
+
+    took_s: float | None
+    """To the first change committed since, with the feed live."""
+    offered_s: float | None
+    """To the first commit."""
+    since_s: float
+
+
+def _back_s(channel: Channel, feeds: Feeds, run: Course) -> Back:
+    since_s = max(run.calm_s if run.has_faults else 0.0, feeds.wanted[channel][-1].from_s)
+    offered_s = next((at_s for at_s in feeds.committed.values() if at_s > since_s), None)
+    first_s = next(
+        (
+            receipt.time_s
+            for receipt in feeds.received.get(channel, ())
+            if feeds.committed.get(receipt.id, -1.0) > since_s
+        ),
+        None,
+    )
+    claims = feeds.live.get(channel, [])
+    is_live = bool(claims) and claims[-1].to_s == math.inf
+    took_s = max(first_s, claims[-1].from_s) - since_s if is_live and first_s is not None else None
+    return Back(took_s, None if offered_s is None else offered_s - since_s, since_s)
+
+
+def _verdict(
+    history: History, found: Findings, back: Mapping[Channel, Back], run: Course
+) -> Verdict:
+    within_s = history.header.recovery_within_s
+    slis = _slis(found, back, run)
+    reproaches = {
+        "lost without a word while the feed was said to be live": found.untold,
+        "received twice": found.duplicated,
+        "received out of order": found.reordered,
+        "received but never committed": found.uncommitted,
+    }
+    parts = [
+        f"{count(len(cases), 'change')} {what} (first {cases[0]})"
+        for what, cases in reproaches.items()
+        if cases
+    ]
+    late, unseen = _late(back, within_s, run)
+    if late:
+        parts.append(
+            f"the feed of {listed(late)} was not live again with a change within "
+            f"{seconds(within_s)} of the last fault"
+        )
+    evidence: dict[str, Any] = {
+        what: examples([str(case) for case in cases]) for what, cases in reproaches.items() if cases
+    }
+    evidence |= {"owed": found.owed, "told as missing": len(found.told)}
+    if parts:
+        return Verdict(Outcome.INVALID, "; ".join(parts), evidence, slis)
+    if unseen or not found.owed:
+        reason = f"too little was seen of the feed of {listed(unseen or map(_name, back))}"
+        return Verdict(Outcome.UNKNOWN, reason, evidence, slis)
+    reason = (
+        f"{count(found.owed, 'change')} committed while a feed was live, each received once and "
+        f"in order or told as missing ({len(found.told)})"
+    )
+    return Verdict(Outcome.VALID, reason, evidence, slis)
+
+
+def _late(
+    back: Mapping[Channel, Back], within_s: float, run: Course
+) -> tuple[list[str], list[str]]:
+    """The feeds that were not back in time, and those of which that cannot be said."""
+    late: list[str] = []
+    unseen: list[str] = []
+    if not run.has_faults:
+        return late, unseen
+    for channel, one in back.items():
+        if one.took_s is not None and one.took_s <= within_s:
+            continue
+        unasked = one.offered_s is None or one.offered_s > within_s
+        cut_short = one.took_s is None and run.end_s < one.since_s + within_s
+        (unseen if unasked or cut_short else late).append(_name(channel))
+    return late, unseen
+
+
+def _slis(found: Findings, back: Mapping[Channel, Back], run: Course) -> dict[str, Sli]:
+    times_s = [one.took_s for one in back.values()]
+    known_s = [time_s for time_s in times_s if time_s is not None]
+    worst_s = max(known_s, default=None) if len(known_s) == len(times_s) else None
+    slis = {
+        "changes_lost": Sli(value=len(found.untold), unit="changes"),
+        "changes_told_missing": Sli(value=len(found.told), unit="changes"),
+        "changes_duplicated": Sli(value=len(found.duplicated), unit="changes"),
+    }
+    return {**slis, "feed_recovery_s": Sli(value=worst_s, unit="s")} if run.has_faults else slis
+
+
+def _why(history: History) -> str:
+    failed: Sequence[Op] = history.where("insert", process="source", type="fail")
+    return f": {failed[0].error}" if failed else ""
+
+
+def _name(channel: Channel) -> str:
+    return f"{channel[0]} on {channel[1]!r}"
