@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from harness.clients.contract import CallbackRaised, OwnProcess
 from harness.clients.program import ProgramFailed
 from harness.nemesis import CannotExpress, Victims
-from harness.nemesis.levers import ApiCall, Mishap
+from harness.nemesis.levers import ApiCall
 from harness.process import Process
+from harness.race import Races
 
 HEARD_WITHIN_S = 2.0
 """How long a heal waits for a program to say that it has heard."""
@@ -25,48 +26,69 @@ class Application:
 
     def __init__(self, processes: Mapping[str, Process], topic: str) -> None:
         self._processes = processes
-        self._topic = topic
         # Past the numbers that the workload counts up to.
         self._numbers = itertools.count(1_000_000)
+        self._races = {
+            name: Races(process, topic, self._numbers) for name, process in processes.items()
+        }
 
-    @asynccontextmanager
-    async def callbacks(self, victims: Victims, event: str, mishap: Mishap) -> AsyncIterator[None]:
-        """Whatever a client says goes into the history first; then the application has its way."""
-        added = [
-            (process, process.mishaps.add(event, partial(mishap, partial(self._make, process))))
-            for process in self._hit(victims)
-        ]
-        try:
-            yield
-        finally:
-            for process, key in added:
-                process.mishaps.remove(key)
+    @property
+    def is_racing(self) -> bool:
+        """Whether a race of calls goes on at any client."""
+        return any(races.is_under_way for races in self._races.values())
 
     @asynccontextmanager
     async def raising_callbacks(
         self, victims: Victims, event: str, count: int | None, struck: Callable[[], None]
     ) -> AsyncIterator[None]:
         """Those of a program run in the program: it is told to raise, and here it is counted."""
+
+        def raises() -> None:
+            raise CallbackRaised(f"the application failed in a callback of {event!r}")
+
         hit = self._hit(victims)
-        programs = [one.client for one in hit if isinstance(one.client, OwnProcess)]
-        for program in programs:
-            await program.meddle("raise_in_callbacks", {"event": event, "count": count})
-        added = []
         for process in hit:
-            raises = _Raises(event, count, struck, here=process.client not in programs)
-            added.append((process, process.mishaps.add(event, raises)))
+            if isinstance(process.client, OwnProcess):
+                value = {"event": event, "count": count}
+                await process.client.meddle("raise_in_callbacks", value)
+        mishaps = {process: _AtMost(count, struck, _here(process, raises)) for process in hit}
         try:
-            yield
+            with _happening(event, mishaps):
+                yield
         finally:
-            for process, key in added:
-                process.mishaps.remove(key)
             await self._end(victims, "raise_in_callbacks", event=event, count=0)
 
+    @asynccontextmanager
+    async def reentering_callbacks(
+        self,
+        victims: Victims,
+        event: str,
+        count: int,
+        calls: Sequence[ApiCall],
+        struck: Callable[[], None],
+    ) -> AsyncIterator[None]:
+        """A program makes the calls itself, and says so; here it is counted."""
+        hit = self._hit(victims)
+        for process in hit:
+            if isinstance(process.client, OwnProcess):
+                times = [self._told(process, calls) for _ in range(count)]
+                await process.client.meddle("reenter_callbacks", {"event": event, "times": times})
+        mishaps = {
+            process: _AtMost(
+                count, struck, _here(process, partial(self._races[process.name].run_at_once, calls))
+            )
+            for process in hit
+        }
+        try:
+            with _happening(event, mishaps):
+                yield
+        finally:
+            await self._end(victims, "reenter_callbacks", event=event, times=[])
+
     def race(self, victims: Victims, calls: Sequence[ApiCall]) -> None:
-        """Each call is a task of its own: they begin in order, before anything else happens."""
+        """The client says what comes of it; the application goes on by itself."""
         for process in self._hit(victims):
-            for call in calls:
-                self._make(process, call)
+            self._races[process.name].run(calls)
 
     def set_token(self, victims: Victims, lifetime_s: float) -> None:
         """As a provider does that was asked for a new one."""
@@ -143,14 +165,14 @@ class Application:
             "or in sim"
         )
 
-    def _make(self, process: Process, call: ApiCall) -> None:
-        number = next(self._numbers)
-        value: dict[str, Any] = {"topic": call.topic or self._topic}
-        if call.f == "broadcast":
-            value["id"] = number
-        if call.f == "set_token":
-            value = {"token_id": f"{process.name}-{number}"}
-        process.begin(call.f, value, call.cancel_after_s)
+    def _told(self, process: Process, calls: Sequence[ApiCall]) -> list[dict[str, Any]]:
+        """The calls as a program is told to make them."""
+        told = []
+        for call in calls:
+            value = self._races[process.name].values(call)
+            value = process.with_token(value) if call.f == "set_token" else value
+            told.append({"f": call.f, "value": dict(value)})
+        return told
 
     def _hit(self, victims: Victims) -> list[Process]:
         return [
@@ -166,21 +188,35 @@ async def _meddle_if_alive(program: OwnProcess, f: str, value: Mapping[str, Any]
         await program.meddle(f, value)
 
 
-class _Raises:
-    """The mishap of a callback that raises, at the most so often; `here`, or in a program."""
+def _here(process: Process, act: Callable[[], None]) -> Callable[[], None]:
+    """What happens in our process: nothing where the client is a program, which does it itself."""
+    return (lambda: None) if isinstance(process.client, OwnProcess) else act
+
+
+@contextmanager
+def _happening(event: str, mishaps: Mapping[Process, Callable[[], None]]) -> Iterator[None]:
+    """In the callbacks of that event, while the block lasts."""
+    added = [(process, process.mishaps.add(event, one)) for process, one in mishaps.items()]
+    try:
+        yield
+    finally:
+        for process, key in added:
+            process.mishaps.remove(key)
+
+
+class _AtMost:
+    """A mishap that happens no more than so often, None for always, and is counted."""
 
     def __init__(
-        self, event: str, count: int | None, struck: Callable[[], None], *, here: bool
+        self, count: int | None, struck: Callable[[], None], act: Callable[[], None]
     ) -> None:
-        self._event = event
         self._left = math.inf if count is None else count
         self._struck = struck
-        self._here = here
+        self._act = act
 
     def __call__(self) -> None:
         if self._left <= 0:
             return
         self._left -= 1
         self._struck()
-        if self._here:
-            raise CallbackRaised(f"the application failed in a callback of {self._event!r}")
+        self._act()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
@@ -12,8 +12,10 @@ from typing import Any
 
 from harness.clients.contract import Client
 from harness.history import Op, Type
+from harness.nemesis.levers import Moment
 from harness.recorder import Recorder
 from harness.redact import redact
+from harness.wishes import Wishes
 from harness.worlds.world import Env
 
 CALL_WITHIN_S = 40.0
@@ -61,82 +63,127 @@ class Process:
         self._context = copy_context()
         # By topic, how it was subscribed last.
         self._asked: dict[str, Mapping[str, Any]] = {}
+        self._own_calls: dict[int, tuple[Op, asyncio.Future[None]]] = {}
         self.mishaps = Mishaps()
+        self.wishes = Wishes()
+        # Those without what a race wants for a moment.
+        self.lasting_wishes = Wishes()
+        # Told of each call that the client's own program makes in a callback.
+        self.on_own_call: Callable[[asyncio.Future[None]], None] = lambda ended: None
         client.on_event(self._called_back)
-
-    async def open(self) -> None:
-        """Make the client connect."""
-        op = self._recorder.invoke(self.name, "open", {})
-        await self._complete(op, self._open)
 
     def reopen(self) -> None:
         """What the application does when the client's process has ended: all of it again.
 
         Nobody waits for it: whoever starts a process has healed what killed it.
         """
-        self._keep(asyncio.create_task(self._reopen()))
+        self.spawn(self._reopen())
 
     async def _reopen(self) -> None:
-        await self.open()
-        for topic in self._recorder.wanted_by(self.name):
-            self.begin("subscribe", {"topic": topic})
+        await self.call("open", {}, lasting=False)
+        for topic in self.wishes.wanted:
+            self.begin("subscribe", {"topic": topic}, lasting=False)
 
-    async def call(self, f: str, value: Mapping[str, Any]) -> None:
-        """Make one call; what the application wants changes as the call begins."""
-        if f in ("subscribe", "leave"):
-            self._recorder.want(self.name, str(value["topic"]), f == "subscribe")
+    async def call(self, f: str, value: Mapping[str, Any], *, lasting: bool = True) -> None:
+        """Make one call; what the application wants changes as the call begins.
+
+        `lasting` says whether it wants that for longer than a race.
+        """
+        self._wish(f, value, lasting=lasting)
         if f == "subscribe":
             # Whoever subscribes again wants what was wanted of the topic before.
             value = self._asked[value["topic"]] = {**self._asked.get(value["topic"], {}), **value}
         if f == "set_token":
-            value = {**value, "token": self._token(**value)}
+            value = self.with_token(value)
         op = replace(self._recorder.invoke(self.name, f, value), value=value)
-        await self._complete(op, lambda: self.client.invoke(op))
+        calls = {"open": self._open, "close": self._close}
+        try:
+            await self._complete(op, calls.get(f, lambda: self.client.invoke(op)))
+        except asyncio.CancelledError:
+            if f == "open":
+                self.wishes.is_open = False  # Nobody knows, so it must be asked for again.
+            raise
 
     def send(self, topic: str, number: int) -> None:
         """Broadcast without waiting for the answer."""
         if len(self._outstanding) < OUTSTANDING_MAX:
             self.begin("broadcast", {"topic": topic, "id": number})
 
-    def begin(self, f: str, value: Mapping[str, Any], cancel_after_s: float | None = None) -> None:
-        """Make a call without waiting for its end; cancel it so much later, if that is said."""
-        self._context.copy().run(self._begin, f, value, cancel_after_s)
+    def begin(self, f: str, value: Mapping[str, Any], *, lasting: bool = True) -> None:
+        """Make a call without waiting for its end."""
+        self.spawn(self.call(f, value, lasting=lasting))
 
-    def _begin(self, f: str, value: Mapping[str, Any], cancel_after_s: float | None) -> None:
-        task = asyncio.create_task(self.call(f, value))
-        self._keep(task)
-        if cancel_after_s is not None:
-            # One tick at least: a task that never began would have called nothing.
-            loop = asyncio.get_running_loop()
-            loop.call_later(cancel_after_s, lambda: loop.call_soon(task.cancel))
+    def begin_passing(
+        self, f: str, value: Mapping[str, Any], cancelled: Moment | None
+    ) -> asyncio.Task[None]:
+        """Make a call of a race, and cancel it at a moment after it was made, if one is said."""
+        task = self._keep(self.call(f, value, lasting=False))
+        if cancelled is not None:
+            # Begins after the call: what was never called could not be cancelled.
+            self.spawn(_cancel(task, cancelled))
+        return task
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    def spawn(self, story: Coroutine[Any, Any, None]) -> None:
+        """Let a part of the application run until it ends or the client is closed at last."""
+        _ = self._keep(story)
+
+    def _keep(self, story: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._context.copy().run(asyncio.create_task, story)
         self._outstanding[task] = None
         task.add_done_callback(lambda done: self._outstanding.pop(done, None))
+        return task
 
     async def close(self) -> None:
         """Close the client, whatever it thinks of that."""
         for task in list(self._outstanding):
             task.cancel()
-        closing = asyncio.create_task(self._close())
+        closing = asyncio.create_task(self._end())
         await asyncio.wait([closing], timeout=CLOSE_WITHIN_S)
         closing.cancel()
 
+    def with_token(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The value of a `set_token` with the token that it names."""
+        token_id, lifetime_s = value["token_id"], value.get("lifetime_s", TOKEN_LIFETIME_S)
+        token = self._env.levers.server.token(self.name, token_id, lifetime_s)
+        return {**value, "token": token}
+
+    def _wish(self, f: str, value: Mapping[str, Any], *, lasting: bool) -> None:
+        if lasting:
+            self.lasting_wishes.change(f, value)
+        for topic, wanted in self.wishes.change(f, value).items():
+            self._recorder.want(self.name, topic, wanted)
+
     def _called_back(self, op: Op) -> None:
         """What a client says goes into the history first; then the application has its way."""
+        if op.id is not None:
+            self._called_by_program(op, op.id)
+            return
         self._recorder.record(op)
         self.mishaps.happen(op.f)
 
-    def _token(self, token_id: str, lifetime_s: float = TOKEN_LIFETIME_S) -> str:
-        return self._env.levers.server.token(self.name, token_id, lifetime_s)
+    def _called_by_program(self, op: Op, number: int) -> None:
+        """A call that the program of the client makes by itself begins, or has ended."""
+        if op.type == "invoke":
+            self._wish(op.f, op.value, lasting=False)
+            ended = asyncio.get_running_loop().create_future()
+            self._own_calls[number] = self._recorder.invoke(self.name, op.f, op.value), ended
+            self.on_own_call(ended)
+        elif number in self._own_calls:
+            begun, ended = self._own_calls.pop(number)
+            self._recorder.complete(begun, op.type, op.error)
+            ended.set_result(None)
 
-    async def _close(self) -> None:
+    async def _end(self) -> None:
         with suppress(Exception, SystemExit):
             await self.client.close()
 
     async def _open(self) -> Op:
         await self.client.open(self._env.url_for(self.client, self.name), self.name)
         return Op(process=self.name, type="ok", f="open")
+
+    async def _close(self) -> Op:
+        await self.client.close()
+        return Op(process=self.name, type="ok", f="close")
 
     async def _complete(self, op: Op, call: Callable[[], Awaitable[Op]]) -> None:
         answering = asyncio.ensure_future(_answer(call))
@@ -152,6 +199,19 @@ class Process:
             self._recorder.complete(op, *answering.result())
         else:
             self._recorder.complete(op, "info", f"no answer within {CALL_WITHIN_S:g} s")
+
+
+async def _cancel(task: asyncio.Task[None], moment: Moment) -> None:
+    await pause(moment)
+    task.cancel()
+
+
+async def pause(moment: Moment) -> None:
+    """Let so many seconds pass, and then so many turns of the event loop."""
+    if moment.after_s:
+        await asyncio.sleep(moment.after_s)
+    for _ in range(moment.turns):
+        await asyncio.sleep(0)
 
 
 async def _answer(call: Callable[[], Awaitable[Op]]) -> tuple[Type, str | None]:

@@ -85,10 +85,6 @@ class Recorder:
         self._wanted[client, topic] = wanted
         self.info("run", "wanted", {"client": client, "topic": topic, "wanted": wanted})
 
-    def wanted_by(self, client: str) -> list[str]:
-        """The topics that the application wants of a client."""
-        return [topic for (one, topic), wanted in self._wanted.items() if wanted and one == client]
-
     def all_heard(self, since: Mapping[str, int], topics: Iterable[str]) -> bool:
         """Whether each wanted channel has heard a number at or above its topic's in `since`."""
         known = dict.fromkeys(topics)

@@ -144,8 +144,8 @@ class _Run:
         self._last = dict.fromkeys(self._workload.topics, 0)
         self._period_s = self._workload.period_s
         self._hurry = asyncio.Event()
-        application = Application(self._processes, self._workload.topics[0])
-        levers = replace(env.levers, application=application)
+        self._application = Application(self._processes, self._workload.topics[0])
+        levers = replace(env.levers, application=self._application)
         self._nemesis = Nemesis(levers, recorder, self._workload.names(), env.seed)
 
     async def tell(self) -> None:
@@ -184,7 +184,7 @@ class _Run:
 
         async def arrive(process: Process, after_s: float) -> None:
             await asyncio.sleep(after_s)
-            await process.open()
+            await process.call("open", {})
             for topic in self._workload.topics:
                 changes = self._workload.changes()
                 asked = {"topic": topic, **({"changes": changes} if changes else {})}
@@ -276,7 +276,7 @@ class _Run:
 
         def is_well() -> bool:
             heard = self._recorder.all_heard(since, self._workload.topics)
-            return heard and self._recorder.all_live(row)
+            return heard and self._recorder.all_live(row) and not self._application.is_racing
 
         await self._until(is_well, self._scenario.recovery_within_s)
         await asyncio.sleep(self._scenario.settle_s)

@@ -484,9 +484,10 @@ class DiesInCallback(Manager):
 class CancelKills(Manager):
     """The cancellation of one call ends the connection that it was waiting on."""
 
-    async def _broadcast(self, op: Op) -> Op:
+    async def invoke(self, op: Op) -> Op:
         try:
-            return await super()._broadcast(op)
+            await asyncio.sleep(0)
+            return await super().invoke(op)
         except asyncio.CancelledError:
             await self.close()
             raise
@@ -564,3 +565,86 @@ class TwoClocks(Manager):
             self._closing = asyncio.create_task(self.close())
         else:
             loop.call_later(0.2, self._look)
+
+
+class OpensOnce(Manager):
+    """P14*: a client that has been closed is opened again in name only."""
+
+    _opened = False
+
+    async def open(self, url: str, name: str) -> None:
+        if not self._opened:
+            self._opened = True
+            await super().open(url, name)
+
+
+class GoesOnAfterClose(Manager):
+    """Says that it is closed, and goes on."""
+
+    async def close(self) -> None:
+        pass
+
+
+class ClosesByHalves(Manager):
+    """A close that is cancelled has forgotten the connection, and left it open."""
+
+    async def close(self) -> None:
+        manager, self._manager, self._channels = self._manager, None, {}
+        await asyncio.sleep(0)
+        if manager:
+            await manager.close()
+
+
+class OpensByHalves(Manager):
+    """An open that is cancelled leaves a connection that nobody knows of."""
+
+    async def open(self, url: str, name: str) -> None:
+        await super().open(url, name)
+        manager, self._manager, self._channels = self._manager, None, {}
+        await asyncio.sleep(0)
+        self._manager = manager
+
+
+class LeavesByHalves(Manager):
+    """A leave that is cancelled has forgotten the channel, and left it joined."""
+
+    async def _leave(self, op: Op) -> Op:
+        channel = self._channels.pop(op.value["topic"], None)
+        await asyncio.sleep(0)
+        if channel:
+            await channel.unsubscribe()
+        return replace(op, type="ok")
+
+
+class StaysClosed(Manager):
+    """A close that meets an open is the last word for ever."""
+
+    _opening, _over = False, False
+
+    async def open(self, url: str, name: str) -> None:
+        if self._over:
+            return
+        self._opening = True
+        await asyncio.sleep(0.1)
+        self._opening = False
+        if not self._over:
+            await super().open(url, name)
+
+    async def close(self) -> None:
+        self._over = self._over or self._opening
+        await super().close()
+
+
+class LeavesForGood(Manager):
+    """A topic that is subscribed to within the callback that left it is forgotten."""
+
+    _leaving = ""
+
+    async def _leave(self, op: Op) -> Op:
+        self._leaving = op.value["topic"]
+        return await super()._leave(op)
+
+    async def _subscribe(self, op: Op) -> Op:
+        if self._leaving == op.value["topic"]:
+            return replace(op, type="ok")
+        return await super()._subscribe(op)

@@ -12,6 +12,7 @@ from harness.checkers.course import SPOILS
 from harness.checkers.delivery import delivery
 from harness.checkers.fault_felt import fault_felt
 from harness.checkers.feed import feed
+from harness.checkers.quiet import quiet
 from harness.checkers.recovery import recovery
 from harness.checkers.resubscription import resubscription
 from harness.checkers.signs import SIGNS
@@ -33,6 +34,7 @@ CHECKERS: Mapping[str, Checker] = MappingProxyType(
         "resubscription": resubscription,
         "truth": truth,
         "storm": storm,
+        "quiet": quiet,
         "conduct": conduct,
         "tokens": tokens,
         "feed": feed,

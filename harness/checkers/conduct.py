@@ -7,6 +7,7 @@ PROTO of `failures.md` §0.4, judged connection by connection from the frames th
 * no topic is joined while it is already joined;
 * no ref is used twice, except the null ref;
 * heartbeats go to the topic `phoenix`;
+* a client that has made a new connection goes on with that one, and lets the old one end;
 * no connection is silent for more than 60 s, after which the server closes it.
 """
 
@@ -27,7 +28,8 @@ from harness.verdict import Outcome, Verdict
 SILENCE_MAX_S = 60.0
 """`protocol.md` §1.6: the server closes a connection on which it heard nothing for a minute."""
 REACTION_S = 10.0
-"""A push may be under way while the server ends its channel."""
+"""A push may be under way while the server ends its channel, a heartbeat while a client leaves the
+connection for another."""
 NULL_REFS = (None, "")
 
 Report = Callable[[str, Op], None]
@@ -48,6 +50,7 @@ class _Connection:
     """What the server knows of one connection so far."""
 
     client: str
+    opened_s: float
     heard_s: float
     """When a frame last came; the handshake before there was any."""
     topics: dict[Any, _Joined] = field(default_factory=dict)
@@ -99,7 +102,7 @@ class _Replay:
 
     def _handshake(self, op: Op) -> None:
         conn = op.value["conn"]
-        self._connections[conn] = _Connection(str(op.value["client"]), op.time_s)
+        self._connections[conn] = _Connection(str(op.value["client"]), op.time_s, op.time_s)
         self._untouched[conn] = None
 
     def _disconnect(self, connection: _Connection, op: Op) -> None:
@@ -126,8 +129,7 @@ class _Replay:
         if not isinstance(event, str) or not isinstance(op.value["topic"], str):
             self._report("sent what cannot be read", op)
         elif event == "heartbeat":
-            if op.value["topic"] != "phoenix":
-                self._report("sent a heartbeat to another topic than 'phoenix'", op)
+            self._judge_heartbeat(connection, op)
         elif event == "phx_join":
             self._judge_join(connection, op)
         elif event == "phx_leave":
@@ -142,6 +144,17 @@ class _Replay:
         if str(ref) in connection.refs:
             self._report("used a ref twice", op)
         connection.refs[str(ref)] = None
+
+    def _judge_heartbeat(self, connection: _Connection, op: Op) -> None:
+        if op.value["topic"] != "phoenix":
+            self._report("sent a heartbeat to another topic than 'phoenix'", op)
+        newer = (
+            one
+            for one in self._connections.values()
+            if one.client == connection.client and one.opened_s > connection.opened_s
+        )
+        if any(one.opened_s + REACTION_S < op.time_s for one in newer):
+            self._report("kept a connection alive beside a newer one", op)
 
     def _judge_join(self, connection: _Connection, op: Op) -> None:
         joined = connection.topics.get(op.value["topic"])

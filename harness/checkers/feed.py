@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harness.checkers.course import Course, Struck, course, struck
-from harness.checkers.spans import Span, Spans, spans_of, wanted
+from harness.checkers.spans import Span, Spans, said, spans_of, wanted
 from harness.checkers.traffic import Channel, Receipt
 from harness.checkers.words import count, examples, listed, seconds
 from harness.history import History, Op
@@ -109,11 +109,14 @@ def feeds_of(history: History) -> Feeds:
 
 
 def _live(history: History) -> Spans:
-    return spans_of(
-        ((op.process, str(op.value["topic"])), op.time_s, op.f == "feed_live")
-        for op in history.ops
-        if op.f == "feed_live" or (op.process != "server" and (op.f, op.type) in ENDS)
-    )
+    return spans_of(said(history, _word))
+
+
+def _word(op: Op) -> bool | None:
+    """Whether an op says that a feed is live, or that it is not."""
+    if op.f == "feed_live":
+        return True
+    return False if op.process != "server" and (op.f, op.type) in ENDS else None
 
 
 def _was_live(channel: Channel, feeds: Feeds, run: Course) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.checkers.traffic import Channel
@@ -38,12 +38,24 @@ def wanted(history: History) -> Spans:
 
 def claimed(history: History) -> Spans:
     """When each client claimed that a channel was joined."""
-    return spans_of(
-        (channel, op.time_s, says_joined)
-        for op in history.ops
-        if (says_joined := word(op)) is not None
-        for channel in [(op.process, op.value["topic"])]
-    )
+    return spans_of(said(history, word))
+
+
+def said(
+    history: History, word: Callable[[Op], bool | None]
+) -> Iterator[tuple[Channel, float, bool]]:
+    """What ops say of their channels by `word`, yes or no, in order of time. A client that is being
+    closed says no of each."""
+    spoken_of: dict[str, dict[Channel, None]] = defaultdict(dict)
+    for op in history.ops:
+        yes = word(op)
+        if yes is not None:
+            channel = op.process, str(op.value["topic"])
+            spoken_of[op.process][channel] = None
+            yield channel, op.time_s, yes
+        elif op.f == "close" and op.type == "invoke":
+            for channel in spoken_of[op.process]:
+                yield channel, op.time_s, False
 
 
 def word(op: Op) -> bool | None:

@@ -19,7 +19,7 @@ class Client(Protocol):
     """
 
     async def open(self, url: str, name: str) -> None:
-        """Make the client and let it connect.
+        """Make the client and let it connect; one that there is already is let connect again.
 
         `url` is the base URL with the API key: `ws://host:port/realtime/v1?apikey=KEY`. `name` is
         the process to sign ops with. An exception is recorded, not fatal: later calls still come.
@@ -42,10 +42,14 @@ class Client(Protocol):
         Of a channel that listens to changes also with each `changed`, and with `feed_live`,
         `feed_lost` and `feed_gap` as far as the client says so. `lost` and `closed` mean that the
         feed is lost, too.
+
+        An op with an id is a call that the client's own program has made and says of itself.
         """
 
     async def close(self) -> None:
-        """Stop for good."""
+        """Stop; nothing is said after it. `open` may come again, even while this goes on: what was
+        subscribed may then be joined again or not, so the application says anew what it wants.
+        """
 
 
 class CallbackRaised(Exception):
@@ -67,6 +71,7 @@ class OwnProcess(Protocol):
 
     async def meddle(self, f: str, value: Mapping[str, Any]) -> None:
         """`block`: seconds; `slow_callbacks`: seconds; `raise_in_callbacks`: event, count;
+        `reenter_callbacks`: event, times (for each callback a list of calls: f, value);
         `clock_jump`: by_s; `clock_drift`: factor.
 
         Raises `CannotExpress`.

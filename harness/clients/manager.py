@@ -18,6 +18,7 @@ from harness.manager import (
     ChannelClosed,
     ChannelConfig,
     ChannelLost,
+    ChannelState,
     ConnectionManager,
     Event,
     FeedGap,
@@ -42,10 +43,11 @@ class Manager:
         self._name = ""
 
     async def open(self, url: str, name: str) -> None:
-        """Start the manager; it connects by itself, and for ever."""
+        """Start the manager, again after a close; it connects by itself, and for ever."""
         base, key = split_key(url)
         self._name = name
-        self._manager = self.make(base, apikey=key, rng=self._rng, on_event=self._event)
+        if self._manager is None:
+            self._manager = self.make(base, apikey=key, rng=self._rng, on_event=self._event)
         await self._manager.start()
 
     def on_event(self, listener: Listener) -> None:
@@ -63,21 +65,23 @@ class Manager:
             await self._manager.close()
 
     async def _subscribe(self, op: Op) -> Op:
+        """Wants outlast a close; a channel that is still wanted is the one to wait for."""
         assert self._manager is not None
         topic = op.value["topic"]
-        changes = [ChangeBinding(**one) for one in op.value.get("changes", ())]
-        channel = self._manager.subscribe(
-            topic,
-            on_broadcast=partial(self._received, topic),
-            on_change=partial(self._changed, topic),
-            config=ChannelConfig(ack=True, changes=changes),
-        )
-        self._channels[topic] = channel
+        channel = self._channels.get(topic)
+        if channel is None or channel.state in (ChannelState.LEAVING, ChannelState.GONE):
+            changes = [ChangeBinding(**one) for one in op.value.get("changes", ())]
+            channel = self._channels[topic] = self._manager.subscribe(
+                topic,
+                on_broadcast=partial(self._received, topic),
+                on_change=partial(self._changed, topic),
+                config=ChannelConfig(ack=True, changes=changes),
+            )
         await channel.joined(timeout_s=30)
         return replace(op, type="ok")
 
     async def _leave(self, op: Op) -> Op:
-        await self._channels.pop(op.value["topic"]).unsubscribe()
+        await self._channels[op.value["topic"]].unsubscribe()
         return replace(op, type="ok")
 
     async def _broadcast(self, op: Op) -> Op:

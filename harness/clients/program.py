@@ -31,6 +31,7 @@ END_WITHIN_S = 3.0
 WORDS_KEPT = 5
 """Lines of standard error that are kept for the error of a program that has ended."""
 _ANSWERS = ("ok", "fail", "info")
+_TYPES = ("invoke", *_ANSWERS)
 
 
 class ProgramFailed(RuntimeError):
@@ -57,19 +58,19 @@ class Program:
         self._over = "the program does not run"
         self._waiting: dict[int, asyncio.Future[Op]] = {}
         self._joined: dict[str, None] = {}
+        # Held while the program starts and while it ends.
+        self._turn = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._words: deque[str] = deque(maxlen=WORDS_KEPT)
 
     # The contract.
 
     async def open(self, url: str, name: str) -> None:
-        """Start the program, and let it connect. Raises `ProgramFailed`."""
+        """Start the program, unless it runs, and let it connect. Raises `ProgramFailed`."""
         self._name = name
-        self._running, self._over = await self._start(), ""
-        self._tasks = [
-            asyncio.create_task(self._read(self._running)),
-            asyncio.create_task(self._read_words(self._running)),
-        ]
+        async with self._turn:
+            if self._running is None or self._over:
+                await self._begin()
         opened = await self._ask("open", {"url": url, "name": name, "seed": self._seed})
         if opened.type != "ok":
             raise ProgramFailed(opened.error or "the program did not open")
@@ -85,13 +86,16 @@ class Program:
 
     async def close(self) -> None:
         """Let it close, then end it for sure."""
-        if self._running is None:
-            return
-        self.resume()
-        with suppress(ProgramFailed, TimeoutError):
-            async with asyncio.timeout(END_WITHIN_S):
-                await self._ask("close", {})
-        await self.kill()
+        async with self._turn:
+            if self._running is None:
+                return
+            self.resume()
+            try:
+                with suppress(ProgramFailed, TimeoutError):
+                    async with asyncio.timeout(END_WITHIN_S):
+                        await self._ask("close", {})
+            finally:
+                await self.kill()
 
     # A process of its own.
 
@@ -124,6 +128,13 @@ class Program:
 
     # The pipes.
 
+    async def _begin(self) -> None:
+        self._running, self._over = await self._start(), ""
+        self._tasks = [
+            asyncio.create_task(self._read(self._running)),
+            asyncio.create_task(self._read_words(self._running)),
+        ]
+
     async def _start(self) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE
         try:
@@ -143,17 +154,24 @@ class Program:
     async def _ask(self, f: str, value: Mapping[str, Any]) -> Op:
         if self._over or self._running is None or self._running.stdin is None:
             raise ProgramFailed(self._over)
-        number = next(self._ids)
-        op = {"id": number, "process": self._name, "type": "invoke", "f": f, "value": dict(value)}
+        number = self._say(self._running.stdin, f, value)
         answer: asyncio.Future[Op] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
-            self._running.stdin.write(json.dumps(op).encode() + b"\n")
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 # A program that stands still reads nothing: the pipe is not waited for.
                 return await answer
+        except asyncio.CancelledError:
+            self._say(self._running.stdin, "cancel", {"id": number})
+            raise
         finally:
             del self._waiting[number]
+
+    def _say(self, pipe: asyncio.StreamWriter, f: str, value: Mapping[str, Any]) -> int:
+        number = next(self._ids)
+        op = {"id": number, "process": self._name, "type": "invoke", "f": f, "value": dict(value)}
+        pipe.write(json.dumps(op).encode() + b"\n")
+        return number
 
     async def _read(self, running: asyncio.subprocess.Process) -> None:
         assert running.stdout is not None
@@ -170,7 +188,7 @@ class Program:
 
     def _take(self, line: bytes) -> None:
         op = read_op(line, self._name)
-        if op.id is not None:
+        if op.id is not None and op.id >= 0:
             answer = self._waiting.get(op.id)
             if answer is not None and not answer.done():
                 answer.set_result(op)
@@ -213,8 +231,12 @@ def read_op(line: bytes, process: str) -> Op:
         raise ProgramFailed(
             f'it said {shown!r}, which is no op: say {{"type": …, "f": …}} in one line'
         ) from None
-    if type not in _ANSWERS or not isinstance(f, str) or not isinstance(value, dict):
+    if type not in _TYPES or not isinstance(f, str) or not isinstance(value, dict):
         raise ProgramFailed(f"it said an op of type {type!r}: an answer is one of {_ANSWERS}")
+    if number is not None and not isinstance(number, int):
+        raise ProgramFailed(f"it said an op with the id {number!r}: say a whole number")
+    if type == "invoke" and (number is None or number >= 0):
+        raise ProgramFailed("it said a call without an id below 0, as its own calls have")
     return Op(process=process, type=type, f=f, value=value, id=number, error=error)
 
 

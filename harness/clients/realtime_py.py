@@ -40,11 +40,12 @@ class RealtimePy:
         self._name = ""
 
     async def open(self, url: str, name: str) -> None:
-        """Connect as the README of the library does."""
+        """Connect as the README of the library does, again after a close."""
         base, key = split_key(url)
         self._name = name
         logging.getLogger("realtime").setLevel(logging.CRITICAL)
-        self._client = AsyncRealtimeClient(base, token=key)
+        if self._client is None:
+            self._client = AsyncRealtimeClient(base, token=key)
         await self._client.connect()
 
     def on_event(self, listener: Listener) -> None:
@@ -75,18 +76,17 @@ class RealtimePy:
                 }
             },
         )
-        channel.on_broadcast("n", partial(self._received, topic))
-        for one in op.value.get("changes", ()):
-            channel.on_postgres_changes(callback=partial(self._changed, topic), **one)
-        channel.on_system(partial(self._system, topic))
+        if self._channels.get(topic) is not channel:  # The library gives the one that it has.
+            channel.on_broadcast("n", partial(self._received, topic))
+            for one in op.value.get("changes", ()):
+                channel.on_postgres_changes(callback=partial(self._changed, topic), **one)
+            channel.on_system(partial(self._system, topic))
         self._channels[topic] = channel
         await channel.subscribe(partial(self._status, topic))
         return replace(op, type="ok" if channel.is_joined else "info")
 
     async def _leave(self, op: Op) -> Op:
-        assert self._client is not None
-        channel = self._channels.pop(op.value["topic"])
-        await channel.unsubscribe()
+        await self._channels[op.value["topic"]].unsubscribe()
         return replace(op, type="ok")
 
     async def _broadcast(self, op: Op) -> Op:

@@ -3,13 +3,16 @@
 The other end is `harness.clients.program`. Besides the calls of the contract it knows some that
 strike the process itself: `block` stops the loop for `seconds`, `slow_callbacks` makes each
 callback of a message take `seconds` (0 ends that), `raise_in_callbacks` makes the next `count`
-callbacks of an `event` raise (null is all of them, 0 ends that), `clock_jump` sets the loop's clock
-wrong by `by_s`, and `clock_drift` lets it run `factor` times as fast (1 ends that).
+callbacks of an `event` raise (null is all of them, 0 ends that), `reenter_callbacks` makes the next
+of them call the client (`times` has a list of calls for each; they are told with ids below 0),
+`clock_jump` sets the loop's clock wrong by `by_s`, and `clock_drift` lets it run `factor` times as
+fast (1 ends that). `cancel` cancels the call of that `id`, which is then not answered.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import time
@@ -34,14 +37,18 @@ class Server:
         self._maker = maker
         self._say = say
         self._client: Client | None = None
-        self._callbacks = Callbacks(time.sleep)
-        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._endpoint = "", ""
+        self._callbacks = Callbacks(time.sleep, self._call)
+        self._own_ids = itertools.count(-1, -1)
+        self._tasks: dict[int | None, asyncio.Task[None]] = {}
         self._acts: Mapping[str, Callable[[Op], Awaitable[Op]]] = {
             "open": self._open,
             "close": self._close,
             "block": self._block,
             "slow_callbacks": self._slow_callbacks,
             "raise_in_callbacks": self._raise_in_callbacks,
+            "reenter_callbacks": self._reenter_callbacks,
+            "cancel": self._cancel,
             "clock_jump": self._clock_jump,
             "clock_drift": self._clock_drift,
         }
@@ -49,10 +56,11 @@ class Server:
 
     def take(self, line: str) -> None:
         """Begin a call; they run side by side, as those of an application do."""
-        op = Op(**json.loads(line))
-        task = asyncio.create_task(self._answer(op))
-        self._tasks[task] = None
-        task.add_done_callback(self._tasks.pop)
+        self._begin(Op(**json.loads(line)))
+
+    def _begin(self, op: Op) -> None:
+        task = self._tasks[op.id] = asyncio.create_task(self._answer(op))
+        task.add_done_callback(lambda done: self._tasks.pop(op.id, None))
 
     async def _answer(self, op: Op) -> None:
         try:
@@ -61,16 +69,18 @@ class Server:
             self._tell(op, "info", f"{type(error).__name__}: {error}")
         else:
             self._tell(op, done.type, done.error)
-        if op.f == "close":
+        if op.f == "close" and not _is_own(op):
             self.ended.set()
 
     def _tell(self, op: Op, type: str, error: str | None) -> None:
         self._say({"id": op.id, "process": op.process, "type": type, "f": op.f, "error": error})
 
     async def _open(self, op: Op) -> Op:
-        self._client = self._maker(Random(op.value["seed"]))
-        self._client.on_event(self._event)
-        await self._client.open(op.value["url"], op.value["name"])
+        if self._client is None:
+            self._client = self._maker(Random(op.value["seed"]))
+            self._client.on_event(self._event)
+            self._endpoint = op.value["url"], op.value["name"]
+        await self._client.open(*self._endpoint)
         return _ok(op)
 
     async def _invoke(self, op: Op) -> Op:
@@ -95,6 +105,15 @@ class Server:
         self._callbacks.raising(op.value["event"], op.value["count"])
         return _ok(op)
 
+    async def _reenter_callbacks(self, op: Op) -> Op:
+        self._callbacks.reentering(op.value["event"], op.value["times"])
+        return _ok(op)
+
+    async def _cancel(self, op: Op) -> Op:
+        if task := self._tasks.get(op.value["id"]):
+            task.cancel()
+        return _ok(op)
+
     async def _clock_jump(self, op: Op) -> Op:
         _skewed().jump(op.value["by_s"])
         return _ok(op)
@@ -106,6 +125,18 @@ class Server:
     def _event(self, op: Op) -> None:
         self._say({key: value for key, value in asdict(op).items() if key != "time_s"})
         self._callbacks.happen(op)
+
+    def _call(self, f: str, value: Mapping[str, Any]) -> None:
+        """Make a call of the program's own, and say so first; a token is nobody else's business."""
+        process, number = self._endpoint[1], next(self._own_ids)
+        told = {key: one for key, one in value.items() if key != "token"}
+        self._say({"id": number, "process": process, "type": "invoke", "f": f, "value": told})
+        self._begin(Op(process=process, type="invoke", f=f, value=value, id=number))
+
+
+def _is_own(op: Op) -> bool:
+    """Whether the program makes this call by itself, and was not asked to."""
+    return op.id is not None and op.id < 0
 
 
 def _skewed() -> SkewedLoop:

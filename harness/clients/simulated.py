@@ -7,7 +7,9 @@ and it says the same when it is killed.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any, TypeVar
@@ -36,12 +38,15 @@ class Simulated:
         self._loop = loop
         self._name = name
         self._listener: Listener = lambda op: None
+        self._url = ""
+        self._own_ids = itertools.count(-1, -1)
+        self._own_calls: dict[asyncio.Task[None], None] = {}
         self._start()
 
     def _start(self) -> None:
         """A new process, and in it a client that knows nothing of another."""
         self._host: Host = self._loop.make_host(self._name)
-        self._callbacks = Callbacks(self._host.stand_for)
+        self._callbacks = Callbacks(self._host.stand_for, partial(self._call, self._host))
         self._joined: dict[str, None] = {}
         self._killed: asyncio.Future[None] = self._loop.create_future()
         self._client: Client = self._host.run(self._maker, self._draw())
@@ -51,6 +56,7 @@ class Simulated:
 
     async def open(self, url: str, name: str) -> None:
         """Start the process again if it was killed, and let the client connect."""
+        self._url = url
         if self._killed.done():
             self._start()
         await self._ask(lambda: self._client.open(url, name))
@@ -97,6 +103,7 @@ class Simulated:
             "block": self._host.stand_for,
             "slow_callbacks": self._callbacks.slow,
             "raise_in_callbacks": self._callbacks.raising,
+            "reenter_callbacks": self._callbacks.reentering,
             "clock_jump": self._host.jump,
             "clock_drift": self._host.drift,
         }
@@ -115,6 +122,32 @@ class Simulated:
             self._joined.pop(str(op.value.get("topic")), None)
         self._listener(op)
         self._callbacks.happen(op)
+
+    def _call(self, host: Host, f: str, value: Mapping[str, Any]) -> None:
+        """The application in the process makes a call by itself, and says so."""
+        told = {key: one for key, one in value.items() if key != "token"}
+        op = Op(process=self._name, type="invoke", f=f, value=told, id=next(self._own_ids))
+        self._listener(op)
+        task = self._loop.create_task(self._end(host, op, value), context=host.context())
+        self._own_calls[task] = None
+        task.add_done_callback(lambda done: self._own_calls.pop(done, None))
+
+    async def _end(self, host: Host, op: Op, value: Mapping[str, Any]) -> None:
+        answer, error = await _answer(lambda: self._made(op, value))
+        if host is not self._host:
+            return
+        said = "info" if answer is None else answer.type
+        self._listener(replace(op, type=said, error=repr(error) if error else None))
+
+    async def _made(self, op: Op, value: Mapping[str, Any]) -> Op:
+        match op.f:
+            case "open":
+                await self._client.open(self._url, self._name)
+            case "close":
+                await self._client.close()
+            case _:
+                return await self._client.invoke(replace(op, value=value))
+        return replace(op, type="ok")
 
     async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
         """Run it in the process, until it ends or the process does."""

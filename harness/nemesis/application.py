@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from types import MappingProxyType
 from typing import Any
 
 from harness.nemesis.kind import Act, Category, FaultKind, Strike
-from harness.nemesis.levers import ApiCall, Application, CannotExpress
-from harness.nemesis.parameters import COUNT, DURATION, SECONDS, Parameter, one_of
+from harness.nemesis.levers import Application, CannotExpress
+from harness.nemesis.pairs import APART, CANCELLED, PAIR, cancelled, pair, pair_rule, race
+from harness.nemesis.parameters import COUNT, DURATION, SECONDS, Parameter, one_of, whole
 from harness.nemesis.victims import VICTIMS
 
-ASIDE = "aside"
-"""A topic of the races alone; whatever happened there, the application does not want it after."""
-
 HITS = ("hits",)
+REENTERS_MAX = 1000
 
 
 def application(strike: Strike) -> Application:
@@ -44,62 +42,26 @@ async def _callback_raises(strike: Strike) -> None:
 async def _callback_reenters(strike: Strike) -> None:
     struck = 0
 
-    def mishap(call: Callable[[ApiCall], None]) -> None:
+    def count() -> None:
         nonlocal struck
-        if struck < strike["count"]:
-            struck += 1
-            for one in RACES[strike["race"]]:
-                call(one)
+        struck += 1
 
     strike.count = lambda: struck
-    await strike.hold(application(strike).callbacks(strike.victims, strike["event"], mishap))
+    reentering = application(strike).reentering_callbacks
+    event, calls = strike["event"], pair(strike.values)
+    await strike.hold(reentering(strike.victims, event, strike["count"], calls, count))
 
 
 # Calls.
 
-RACES: Mapping[str, Sequence[ApiCall]] = MappingProxyType(
-    {
-        "leave_subscribe": (ApiCall("leave"), ApiCall("subscribe")),
-        "subscribe_leave": (ApiCall("subscribe", ASIDE), ApiCall("leave", ASIDE)),
-        "subscribe_leave_twice": (
-            ApiCall("subscribe", ASIDE),
-            ApiCall("leave", ASIDE),
-            ApiCall("subscribe", ASIDE),
-            ApiCall("leave", ASIDE),
-        ),
-        "token_while_joining": (
-            ApiCall("leave"),
-            ApiCall("subscribe"),
-            ApiCall("set_token"),
-        ),
-        "broadcast_while_joining": (
-            ApiCall("subscribe", ASIDE),
-            ApiCall("broadcast", ASIDE),
-            ApiCall("leave", ASIDE),
-        ),
-    }
-)
-"""Calls that an application makes in one tick, by name; each ends as it began, for the topics of
-the workload."""
-
 
 async def _call_race(strike: Strike) -> None:
-    application(strike).race(strike.victims, RACES[strike["race"]])
+    application(strike).race(strike.victims, race(strike.values, strike.rng))
     strike.count = lambda: 1
 
 
 async def _cancelled_call(strike: Strike) -> None:
-    """A cancelled subscribe is followed by a leave: the application has changed its mind."""
-    after_s = strike["cancel_after_s"]
-    calls = {
-        "subscribe": (ApiCall("subscribe", ASIDE, after_s), ApiCall("leave", ASIDE)),
-        "broadcast": (ApiCall("broadcast", None, after_s),),
-        "leave": (
-            ApiCall("subscribe", ASIDE),
-            ApiCall("leave", ASIDE, after_s),
-        ),
-    }
-    application(strike).race(strike.victims, calls[strike["call"]])
+    application(strike).race(strike.victims, cancelled(strike.values))
     strike.count = lambda: 1
 
 
@@ -175,21 +137,21 @@ _EVENT = Parameter(
     "event", one_of("received", "joined", "lost"), "received", "in the callback of which event"
 )
 _COUNT = Parameter("count", COUNT, None, "no more than so often, for each client")
-_RACE = Parameter("race", one_of(*RACES), "leave_subscribe", "which calls, in one tick")
 _LIFETIME = Parameter("lifetime_s", DURATION, 10.0, "how long each token lives", "seconds")
 
 
 def _kind(
-    name: str, category: Category, meaning: str, act: Act, *own: Parameter, lasts: bool = True
+    name: str, category: Category, meaning: str, act: Act, *own: Parameter, **more: Any
 ) -> FaultKind:
+    more = {"lasts": True, **more}
     return FaultKind(
         name=name,
         meaning=meaning,
         category=category,
         act=act,
-        lasts=lasts,
         parameters=(*own, *VICTIMS),
         felt_by=HITS,
+        **more,
     )
 
 
@@ -205,11 +167,12 @@ APPLICATION: tuple[FaultKind, ...] = (
     _kind(
         "callback_reenters",
         "code",
-        "the application's callback calls the client that is calling it",
+        "the application's callback makes two calls of the client that is calling it",
         _callback_reenters,
         _EVENT,
-        _RACE,
-        Parameter("count", COUNT, 3, "no more than so often"),
+        *PAIR,
+        Parameter("count", whole(1, REENTERS_MAX), 3, "no more than so often, for each client"),
+        rule=pair_rule,
     ),
     _kind(
         "token_expires",
@@ -243,18 +206,20 @@ APPLICATION: tuple[FaultKind, ...] = (
     _kind(
         "call_race",
         "api",
-        "the application makes several calls in one tick",
+        "the application makes a call while another is under way, and then wants what it wanted "
+        "before",
         _call_race,
-        _RACE,
+        *PAIR,
+        *APART,
         lasts=False,
     ),
     _kind(
         "cancelled_call",
         "api",
-        "the application cancels a call that is under way",
+        "the application cancels a call that is under way (a cancelled `leave` or `close` is "
+        "made again), and then wants what it wanted before",
         _cancelled_call,
-        Parameter("call", one_of("subscribe", "broadcast", "leave"), "subscribe", "which call"),
-        Parameter("cancel_after_s", SECONDS, 0.0, "how long it may run", "seconds"),
+        *CANCELLED,
         lasts=False,
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, Literal, get_args
 
 from harness.checkers import SIGNS, SPOILS
@@ -28,6 +29,8 @@ class Strike:
     healing: AsyncExitStack
     """What is entered here is left again when the fault is healed, the last first, however the run
     ends. A fault that does not last is healed as soon as it has struck."""
+    rng: Random
+    """For what it draws by lot; fixed by the run's seed, the fault's name and its moment."""
     for_s: float | None = None
     """How long it will last, for what cannot be ended but only timed."""
     count: Callable[[], int] = lambda: 0

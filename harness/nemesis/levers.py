@@ -110,20 +110,28 @@ class Server(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """So many seconds after something, and then so many turns of the event loop."""
+
+    after_s: float = 0.0
+    turns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One call of the application, made without waiting for its end."""
+    """One call of the application in a race."""
 
     f: str
-    """An op of the client contract: `subscribe`, `leave`, `broadcast`, `set_token`."""
+    """`open`, `close`, or an op of the client contract: `subscribe`, `leave`, `broadcast`,
+    `set_token`."""
     topic: str | None = None
     """None: the first topic of the workload."""
-    cancel_after_s: float | None = None
-    """Cancel the call so much later; None: let it end."""
-
-
-Mishap = Callable[[Callable[[ApiCall], None]], None]
-"""What happens inside a callback. It is given the means to call the client that has called back,
-and may raise whatever the application's code would."""
+    begins: Moment = Moment()
+    """Since the call before it began."""
+    waits: bool = False
+    """Whether it waits for the end of the call before it first, within bounds."""
+    cancelled: Moment | None = None
+    """When it is cancelled, since it was made; None: it may end."""
 
 
 class Application(Protocol):
@@ -133,16 +141,25 @@ class Application(Protocol):
     Each lever is for all clients or for `victims`, and may raise `CannotExpress`.
     """
 
-    def callbacks(self, victims: Victims, event: str, mishap: Mishap) -> Held:
-        """Inside each callback of an event (`received`, `joined`, `lost`) the mishap happens."""
-
     def raising_callbacks(
         self, victims: Victims, event: str, count: int | None, struck: Callable[[], None]
     ) -> Held:
         """Callbacks of an event raise, no more than `count` of each client; `struck` is told."""
 
+    def reentering_callbacks(
+        self,
+        victims: Victims,
+        event: str,
+        count: int,
+        calls: Sequence[ApiCall],
+        struck: Callable[[], None],
+    ) -> Held:
+        """Callbacks of an event make the calls at once, no more than `count` of each client;
+        `struck` is told. Afterwards the application wants what it wanted before."""
+
     def race(self, victims: Victims, calls: Sequence[ApiCall]) -> None:
-        """Begin the calls in one tick, in order, and wait for none of them."""
+        """Make the calls, and wait for none of them. Afterwards the application wants what it
+        wanted before."""
 
     def set_token(self, victims: Victims, lifetime_s: float) -> None:
         """Give each client a new access token that lives so long."""

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Literal, Protocol
 
+from harness.entropy import substream
 from harness.history import Op
 from harness.nemesis.fault import Fault
 from harness.nemesis.kind import FaultKind, Strike
@@ -71,7 +72,8 @@ class Nemesis:
         """Make the fault happen. Raises `CannotExpress`, and whatever a lever raises."""
         kind = kind_of(fault.name)
         hit = victims(fault, self._clients, self._seed)
-        strike = Strike(self._levers, hit, values_of(fault), AsyncExitStack(), fault.for_s)
+        rng = substream(self._seed, f"nemesis/{fault.name}/{fault.after_s:g}")
+        strike = Strike(self._levers, hit, values_of(fault), AsyncExitStack(), rng, fault.for_s)
         told = _value(fault, felt_by=list(kind.felt_by), **_spoils(kind, hit))
         op = self._record.invoke("nemesis", "start", told)
         # Known before it strikes: an interrupt in the middle heals the half that was done.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.nemesis.fault import BadFault
+from harness.nemesis.near import did_you_mean
 from harness.numeric import is_number, is_whole
 
 SECONDS_MAX = 1e9
@@ -23,6 +24,8 @@ class Type:
 
     rule: str
     holds: Callable[[Any], bool]
+    choices: tuple[str, ...] = ()
+    """The words that there are, where it is one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,8 @@ def checked(fault: str, known: Sequence[Parameter], given: Mapping[str, Any]) ->
     names = [one.name for one in known]
     for name in given:
         if name not in names:
-            has = ", ".join(names) or "none"
-            raise BadFault(f"fault {fault!r} has no parameter {name!r}; it has: {has}")
+            near, has = did_you_mean(name, names), ", ".join(names) or "none"
+            raise BadFault(f"fault {fault!r} has no parameter {name!r}; {near}it has: {has}")
     return {one.name: _value(fault, one, given) for one in known}
 
 
@@ -53,11 +56,14 @@ def _value(fault: str, parameter: Parameter, given: Mapping[str, Any]) -> Any:
     if value is None:
         return parameter.default
     if not parameter.type.holds(value):
-        unit = f" of {parameter.unit}" if parameter.unit else ""
-        raise BadFault(
-            f"fault {fault!r}: {parameter.name}={_shown(value)} is not {parameter.type.rule}{unit}"
-        )
+        raise BadFault(f"fault {fault!r}: {parameter.name}={_complaint(parameter, value)}")
     return value
+
+
+def _complaint(parameter: Parameter, value: Any) -> str:
+    unit = f" of {parameter.unit}" if parameter.unit else ""
+    near = did_you_mean(value, parameter.type.choices).rstrip()
+    return f"{_shown(value)} is not {parameter.type.rule}{unit}" + (f"; {near}" if near else "")
 
 
 def _shown(value: Any) -> str:
@@ -88,7 +94,7 @@ def whole(least: int, most: int = COUNT_MAX) -> Type:
 
 def one_of(*choices: str) -> Type:
     """One of these words."""
-    return Type("one of " + ", ".join(choices), lambda value: value in choices)
+    return Type("one of " + ", ".join(choices), lambda value: value in choices, choices)
 
 
 def _is_text(value: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from harness.nemesis.application import APPLICATION
 from harness.nemesis.fault import BadFault, Fault
 from harness.nemesis.kind import CATEGORIES, FaultKind
+from harness.nemesis.near import did_you_mean
 from harness.nemesis.network import NETWORK
 from harness.nemesis.parameters import checked
 from harness.nemesis.process import PROCESS
@@ -28,10 +29,11 @@ FAULTS: Mapping[str, FaultKind] = MappingProxyType(
 
 
 def kind_of(name: str) -> FaultKind:
-    """The fault of that name. Raises `BadFault` that lists the known ones."""
+    """The fault of that name. Raises `BadFault` with the nearest name and all that are known."""
     kind = FAULTS.get(name)
     if kind is None:
-        raise BadFault(f"unknown fault {name!r}; known: {', '.join(sorted(FAULTS))}")
+        near = did_you_mean(name, FAULTS)
+        raise BadFault(f"unknown fault {name!r}; {near}known: {', '.join(sorted(FAULTS))}")
     return kind
 
 

@@ -135,3 +135,13 @@ def test_a_silence_before_the_fault_is_the_clients_own() -> None:
 
 def test_without_frames_nothing_is_judged() -> None:
     assert conduct(Story().joined("client-0", 1.0).history()).outcome is Outcome.NOT_APPLICABLE
+
+
+def test_a_connection_is_not_kept_alive_beside_a_newer_one() -> None:
+    """The old one may say a last word; then it ends."""
+    both = joined().handshake("client-0", 5.0, conn=2)
+    last_word = both.frame("client-0", 6.0, "heartbeat", topic="phoenix")
+    assert conduct(last_word.history()).outcome is Outcome.VALID
+    verdict = conduct(both.frame("client-0", 26.0, "heartbeat", topic="phoenix").history())
+    assert verdict.outcome is Outcome.INVALID
+    assert "kept a connection alive beside a newer one" in verdict.reason

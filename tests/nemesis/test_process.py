@@ -109,7 +109,17 @@ def hits(history: History, client: str) -> bool:
     return any(op.value.get("hits") for op in history.ops if op.process == "nemesis")
 
 
-IN_THE_PROGRAM = {"callback_raises": Case({}, hits, "DiesInCallback", "recovery")}
+def calls_of_its_own(history: History, client: str) -> bool:
+    """The program left and subscribed within its callbacks, and was joined again."""
+    asked = [op.f for op in history.where("leave", process=client, type="ok")]
+    joins = [op for op in history.where("join") if op.value["client"] == client]
+    return hits(history, client) and len(asked) >= 2 and len(joins) >= 3
+
+
+IN_THE_PROGRAM = {
+    "callback_raises": Case({}, hits, "DiesInCallback", "recovery"),
+    "callback_reenters": Case({"count": 2}, calls_of_its_own, "LeavesForGood", "recovery"),
+}
 """Faults that strike in our process as well, and in the program where the client is one."""
 
 
@@ -185,8 +195,9 @@ def test_it_shows_and_the_manager_stands_it(name: str, played: Play) -> None:
 
 
 @pytest.mark.parametrize("name", IN_THE_PROGRAM)
-def test_a_callback_raises_where_it_runs(name: str, played: Play) -> None:
-    """In the program: what is raised here would end the task that reads what it says."""
+def test_a_callback_goes_wrong_where_it_runs(name: str, played: Play) -> None:
+    """In the program: what is raised here would end the task that reads what it says, and a call
+    over the pipe would come after the callback."""
     judgement, history = played(name, "manager")
     assert judgement.outcome is Outcome.VALID, judgement.reason
     assert IN_THE_PROGRAM[name].effect(history, STRUCK)

@@ -14,9 +14,12 @@ from harness.scenario import Scenario
         (Fault("rst", after_s=1, for_s=2), "'rst' happens once"),
         (
             Fault("drain", after_s=1, speed=3),
-            "has no parameter 'speed'; it has: batch, gap_s, code",
+            "has no parameter 'speed'; .*it has: batch, gap_s, code",
         ),
         (Fault("tenant_reload", after_s=1, speed=3), "it has: none"),
+        (Fault("hoel", after_s=1, for_s=2), "'hoel'; did you mean 'hole'. known: "),
+        (Fault("drain", after_s=1, bach=3), "'bach'; did you mean 'batch'. it has: "),
+        (Fault("hole", after_s=1, for_s=2, direction="dwon"), "up, down.*; did you mean 'down'"),
     ],
 )
 def test_a_fault_that_cannot_strike_is_refused(fault: Fault, complaint: str) -> None:
