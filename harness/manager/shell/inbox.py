@@ -45,7 +45,7 @@ class Inbox:
             return False
         self._queue.append(message)
         if self.task is None:
-            self.task = asyncio.get_running_loop().create_task(self._drain())
+            self._start()
         return True
 
     def close(self) -> None:
@@ -59,14 +59,21 @@ class Inbox:
         if self.task is not None and self.task is not _current_task():
             self.task.cancel()
 
+    def _start(self) -> None:
+        self.task = asyncio.get_running_loop().create_task(self._drain())
+        self.task.add_done_callback(self._drained)
+
+    def _drained(self, task: asyncio.Task[None]) -> None:
+        """However it ended: a task that is cancelled before it began runs no line of its own."""
+        self.task = None
+        self.overflowing = False
+        if self._queue:
+            self._start()
+
     async def _drain(self) -> None:
-        try:
-            while self._queue:
-                await self._call(self._queue.popleft())
-                await asyncio.sleep(0)  # A burst must not stall the loop.
-        finally:
-            self.task = None
-            self.overflowing = False
+        while self._queue:
+            await self._call(self._queue.popleft())
+            await asyncio.sleep(0)  # A burst must not stall the loop.
 
     async def _call(self, message: tuple[Any, ...]) -> None:
         try:

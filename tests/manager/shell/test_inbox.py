@@ -88,3 +88,19 @@ async def test_after_closing_nothing_is_called_and_what_ran_is_cancelled() -> No
     one.put("e", 3)
     await asyncio.sleep(0.01)
     assert seen == [1]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("turns", range(4))
+async def test_it_delivers_again_after_it_was_cleared_at_any_moment(turns: int) -> None:
+    """A manager that was closed while a message had just come in was deaf when it was started."""
+    seen: list[Any] = []
+    one, _ = inbox(lambda event, payload: seen.append(payload))
+    one.put("e", 1)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    one.clear()
+    one.put("e", 2)
+    await asyncio.sleep(0.01)
+    assert seen[-1] == 2
+    assert one.task is None
