@@ -157,9 +157,9 @@ def play(world: World, store: Store, name: str, label: str) -> Played:
 
 @pytest.fixture(scope="module")
 def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
-    """All of them at once: they mostly wait."""
+    """Half of them at once: each starts two programs, and then they mostly wait."""
     store, world = Store(tmp_path_factory.mktemp("run")), WireWorld(make_server)
-    with ThreadPoolExecutor(2 * len(ALL)) as pool:
+    with ThreadPoolExecutor(len(ALL)) as pool:
         told = {
             (name, label): pool.submit(play, world, store, name, label)
             for name in ALL
