@@ -6,10 +6,12 @@ from harness.scenario import Scenario
 
 
 def test_a_client_that_slept_hears_again(run: Runner) -> None:
-    """In real time only a program can be put to sleep: `--client manager_process`."""
+    """Awake it must ask at once, not at the next heartbeat. Bounds are wide, for real machines; in
+    real time only a program can be put to sleep: `--client manager_process`."""
     run(
         Scenario(
             faults=[Fault("suspend", after_s=2, for_s=10), Fault("dead_flow", after_s=5)],
             recovery_within_s=40,
+            detect_within_s=5,
         )
     )

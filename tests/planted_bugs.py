@@ -43,6 +43,13 @@ class NoHeartbeatCheck(ConnectionCore):
         return math.inf
 
 
+class SleepsThrough(ConnectionCore):
+    """M41: does not notice that the process stood still."""
+
+    def woke(self, stood_s: float, now_s: float) -> None:
+        """Nothing happened."""
+
+
 class GivesUpAfterFive(ConnectionCore):
     """M10: the sixth failure in a row is the last."""
 

@@ -22,6 +22,9 @@ class Config:
     """Between two heartbeats; the server closes a socket that was silent for 60 s (§1.6)."""
     heartbeat_timeout_s: float = 5.0
     """Silence after a heartbeat that counts as a dead link. Must be under the interval."""
+    wake_timeout_s: float = 1.5
+    """The same after this process stood still (a laptop slept, the loop was blocked): a heartbeat
+    goes out at once, and a link that died meanwhile is found within 2 s."""
     open_timeout_s: float = 10.0
     """For TCP, TLS and the WebSocket handshake together."""
     close_timeout_s: float = 0.5

@@ -252,6 +252,19 @@ class ConnectionCore:
         self._farewells.timer(now_s)
         self._send_joins(now_s)
 
+    def woke(self, stood_s: float, now_s: float) -> None:
+        """This process stood still, for so long by the loop's clock: the link may have died unseen.
+
+        It is asked at once. That time is no silence of the peer's, and what is read next may have
+        come before: only an answer proves the link.
+        """
+        if self.state is not State.CONNECTED:
+            return
+        assert self._pulse is not None, "connected without a pulse"
+        self.stats.standstills += 1
+        self._pulse.woke(stood_s, now_s)
+        self._beat(now_s)
+
     # Decisions, each replaceable by itself.
 
     def silence_allowed_s(self) -> float:
@@ -261,6 +274,10 @@ class ConnectionCore:
         nothing else on this socket meanwhile, 5 s for each that fails (`protocol.md §2.5`).
         """
         allowed_s = self._config.heartbeat_timeout_s
+        if self._pulse is not None and self._pulse.is_woken:
+            # A slow link is not a dead one.
+            usual_s = 2 * (self._pulse.round_trip_s or 0.0)
+            allowed_s = min(allowed_s, max(self._config.wake_timeout_s, usual_s))
         return max(allowed_s, self._config.join_timeout_s) if self._is_join_owed() else allowed_s
 
     def link_is_proven(self, now_s: float) -> bool:
@@ -320,10 +337,14 @@ class ConnectionCore:
                 now_s,
             )
         elif now_s >= self._pulse.next_beat_s:
-            ref = self._outlet.next_ref()
-            self._pulse.beat(ref, now_s)
-            self.stats.heartbeats_sent += 1
-            self._outlet.push(PHOENIX, HEARTBEAT, {}, ref=ref)
+            self._beat(now_s)
+
+    def _beat(self, now_s: float) -> None:
+        assert self._pulse is not None, "connected without a pulse"
+        ref = self._outlet.next_ref()
+        self._pulse.beat(ref, now_s)
+        self.stats.heartbeats_sent += 1
+        self._outlet.push(PHOENIX, HEARTBEAT, {}, ref=ref)
 
     def _death_s(self) -> float | None:
         if self._pulse is None:

@@ -23,6 +23,8 @@ class Pulse:
         self.asked_since_s: float | None = None
         # Of the last heartbeat that was answered; None until one was.
         self.round_trip_s: float | None = None
+        # Since we stood still the link has not been proven by an answer.
+        self.is_woken = False
         self._interval_s = interval_s
         self._ref: str | None = None
         self._beat_s = opened_s
@@ -40,15 +42,28 @@ class Pulse:
         if self.asked_since_s is None:
             self.asked_since_s = now_s
 
+    def woke(self, stood_s: float, now_s: float) -> None:
+        """We stood still for so long, in which the peer was not silent; call `beat` next."""
+        if self.asked_since_s is not None:
+            self.asked_since_s += stood_s
+        if self.is_woken and self.unanswered_since_s is not None:
+            self.unanswered_since_s += stood_s
+        else:
+            self.unanswered_since_s = now_s
+        self.is_woken = True
+
     def heard(self, now_s: float, *, asked: bool) -> None:
         """A Phoenix frame came in; `asked` says whether joins still wait for their answers."""
         self.heard_s = now_s
-        self.unanswered_since_s = None
+        # Just woken, it may have waited here since before.
+        self.unanswered_since_s = now_s if self.is_woken else None
         self.asked_since_s = now_s if asked else None
 
     def answered(self, ref: object, now_s: float) -> None:
         """The answer to the newest heartbeat came in; one to an older heartbeat tells nothing."""
         if ref == self._ref:
+            self.is_woken = False
+            self.unanswered_since_s = None
             self.round_trip_s = now_s - self._beat_s
 
     def death_s(self, beat_silence_s: float, join_silence_s: float) -> float | None:

@@ -14,6 +14,8 @@ class Stats:
     links_lost: int = 0
     heartbeats_sent: int = 0
     heartbeat_timeouts: int = 0
+    standstills: int = 0
+    """How often this process stood still for more than a second while it was connected."""
     joins_sent: int = 0
     joins_accepted: int = 0
     joins_failed: int = 0

@@ -95,6 +95,12 @@ class Bench:
         """The server closes a channel."""
         self.say(Message(topic, event, {}, ref=join_ref, join_ref=join_ref))
 
+    def stand_still(self, seconds: float) -> None:
+        """Time passes and nothing runs; the shell notices afterwards, before any timer."""
+        self.now_s += seconds
+        self.core.woke(seconds, self.now_s)
+        self.collect()
+
     def stop(self) -> None:
         self.core.stop()
         self.collect()

@@ -164,6 +164,54 @@ def test_a_malformed_frame_is_told_and_ignored() -> None:
     assert state_of(channel) is ChannelState.JOINED
 
 
+def test_a_link_that_died_while_we_slept_is_found_within_two_seconds() -> None:
+    """`laptop-sleep` of `failures.md` A7: it must not take a heartbeat's interval."""
+    bench = Bench()
+    bench.joined()
+    bench.run(until_s=10.0)
+    bench.stand_still(45.0)
+    assert bench.sent_s("heartbeat")[-1] == 55.0
+    while not bench.hung_up:
+        bench.run(until_s=bench.deadline_s())
+    assert bench.now_s - 55.0 <= 2.0
+    assert bench.core.stats.standstills == 1
+
+
+def test_a_link_that_outlived_our_sleep_is_kept() -> None:
+    """Asked once: what is overdue after a standstill is one heartbeat, whatever was missed."""
+    bench = Bench()
+    bench.joined()
+    bench.run(until_s=10.0)
+    bench.stand_still(50.0)
+    bench.run(until_s=bench.now_s + 1.0)
+    assert len(bench.sent_s("heartbeat")) == 1
+    bench.reply(bench.last("heartbeat"))
+    answer_heartbeats(bench, until_s=bench.now_s + 60.0)
+    assert not bench.hung_up
+    assert len(bench.dialled_s) == 1
+
+
+def test_a_slow_link_has_its_usual_time_after_a_sleep() -> None:
+    bench = Bench()
+    bench.joined()
+    bench.run(until_s=25.0)
+    bench.now_s += 2.0
+    bench.reply(bench.last("heartbeat"))
+    bench.stand_still(10.0)
+    bench.run(until_s=bench.now_s + 3.9)
+    assert not bench.hung_up
+    bench.run(until_s=bench.now_s + 0.2)
+    assert bench.hung_up
+
+
+def test_a_standstill_without_a_link_changes_nothing() -> None:
+    bench = Bench()
+    bench.start()
+    bench.stand_still(600.0)
+    assert state_of(bench.core) is State.CONNECTING
+    assert bench.core.stats.standstills == 0
+
+
 def test_traffic_does_not_postpone_heartbeats() -> None:
     """The server counts only what it receives, and closes the socket after 60 s without."""
     bench = Bench()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.manager.pulse import Pulse
 
 
@@ -48,3 +50,36 @@ def test_only_the_answer_to_the_newest_heartbeat_gives_a_round_trip() -> None:
     assert one.round_trip_s is None
     one.answered("2", 151.0)
     assert one.round_trip_s == 1.0
+
+
+def test_a_standstill_is_no_silence_of_the_peers() -> None:
+    one = pulse()
+    one.beat("1", 125.0)
+    one.asked(126.0)
+    one.woke(600.0, 728.0)
+    assert one.death_s(5.0, 22.0) == 733.0
+    assert one.death_s(50.0, 22.0) == 748.0, "2 s of the 22 were up before it"
+
+
+def test_what_is_heard_after_a_standstill_may_have_waited_since_before() -> None:
+    """It puts the death off, for what follows may be new; only an answer settles it."""
+    one = pulse()
+    one.woke(600.0, 728.0)
+    one.beat("1", 728.0)
+    one.heard(728.1, asked=False)
+    assert one.is_woken
+    assert one.death_s(1.5, 22.0) == pytest.approx(729.6)
+    one.answered("1", 728.2)
+    one.heard(728.2, asked=False)
+    assert not one.is_woken
+    assert one.death_s(1.5, 22.0) is None
+
+
+def test_standstills_one_after_the_other_do_not_put_a_death_off_for_ever() -> None:
+    one = pulse()
+    one.woke(10.0, 110.0)
+    one.beat("1", 110.0)
+    one.woke(10.0, 120.5)
+    one.beat("2", 120.5)
+    one.woke(10.0, 131.0)
+    assert one.death_s(1.5, 22.0) == 131.5

@@ -216,19 +216,25 @@ def test_in_virtual_time_it_strikes_a_client_that_knows_nothing_of_it(name: str,
     assert CASES[name].effect(history, STRUCK), judgement.reason
 
 
-LAPTOP_SLEEPS = [Fault("suspend", after_s=2, for_s=45), Fault("dead_flow", after_s=10)]
-
-
-def sleep_of_a_laptop(maker: Maker) -> Judgement:
-    scenario = Scenario(faults=LAPTOP_SLEEPS, workload=Broadcast(clients=2))
+def sleep_of_a_laptop(maker: Maker, for_s: float = 45) -> Judgement:
+    """`laptop-sleep` of `failures.md` A7, with the bound that it names."""
+    faults = [Fault("suspend", after_s=2, for_s=for_s), Fault("dead_flow", after_s=4)]
+    scenario = Scenario(faults=faults, workload=Broadcast(clients=2), detect_within_s=2)
     return run_storm(Storm(Cell("sleep", "any", "sim", 1), scenario, maker), SimWorld(make_server))
 
 
 def test_the_sleep_of_a_laptop_finds_who_never_misses_a_heartbeat() -> None:
-    """`laptop-sleep` of `failures.md` A7: what stands still cannot see its connection die."""
-    assert sleep_of_a_laptop(Manager).outcome is Outcome.VALID
+    """What stands still cannot see its connection die, and has to ask when it goes on."""
     deaf = sleep_of_a_laptop(bugs.with_core(bugs.NoHeartbeatCheck))
     assert deaf.checkers["recovery"].outcome is Outcome.INVALID
+
+
+@pytest.mark.parametrize("for_s", [10, 45, 600])
+def test_the_sleep_of_a_laptop_finds_who_does_not_notice_it(for_s: float) -> None:
+    clean = sleep_of_a_laptop(Manager, for_s)
+    assert clean.outcome is Outcome.VALID, clean.reason
+    late = sleep_of_a_laptop(bugs.with_core(bugs.SleepsThrough), for_s)
+    assert late.checkers["truth"].outcome is Outcome.INVALID
 
 
 def test_a_run_that_is_cut_short_heals_its_processes() -> None:

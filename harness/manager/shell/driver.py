@@ -27,6 +27,7 @@ from harness.manager.failures import Failure
 from harness.manager.sends import Outgoing, SendResult
 from harness.manager.shell.inbox import Inbox
 from harness.manager.shell.link import Link
+from harness.manager.shell.watch import Watch
 from harness.manager.states import State
 
 LOG = logging.getLogger("harness.manager")
@@ -49,6 +50,7 @@ class Driver:
         self._on_event = on_event
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._watch = Watch(self._woke)
         self._link: Link | None = None
         # Tasks of links that may still be ending, for close() to wait for.
         self._tasks: dict[asyncio.Task[None], None] = {}
@@ -242,7 +244,14 @@ class Driver:
             if not waiter.done():
                 waiter.set_result(None)
 
+    def _woke(self, stood_s: float) -> None:
+        self.act(self.core.woke, stood_s, self.now_s)
+
     def _arm(self) -> None:
+        if self.core.state is State.CONNECTED:
+            self._watch.start()
+        else:
+            self._watch.stop()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -252,5 +261,6 @@ class Driver:
 
     def _on_timer(self, deadline_s: float) -> None:
         self._timer = None
+        self._watch.look()
         # A loop may call a hair early: what is due at the deadline must be seen as due.
         self.act(self.core.timer, max(deadline_s, self.now_s))

@@ -376,7 +376,9 @@ async def test_a_slow_callback_loses_messages_visibly_and_holds_nothing_up() -> 
     ):
         channel = manager.subscribe("room1", stuck)
         await channel.joined()
-        for number in range(20):
+        await server.peers[0].broadcast(ROOM, "e", b"0")
+        await eventually(lambda: manager.stats.received == 1)  # The callback has it.
+        for number in range(1, 20):
             await server.peers[0].broadcast(ROOM, "e", b"%d" % number)
         await eventually(lambda: manager.stats.received == 20)
         assert (await channel.broadcast("n", 1)).outcome == "acked"
