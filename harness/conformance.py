@@ -10,22 +10,30 @@ from typing import Any
 from harness.clients.contract import Client, Maker
 from harness.history import Op
 from harness.process import words
+from harness.workloads import Changes
 from harness.worlds.world import Env, World
 
 CALL_WITHIN_S = 15.0
 HEAR_WITHIN_S = 3.0
+LIVE_WITHIN_S = 5.0
+"""A server that sleeps takes 2 to 2.5 s to tell of changes (`protocol.md` §3.5)."""
 TOPIC = "conformance"
+FEED = "conformance-changes"
 
 
 class NotConforming(AssertionError):
     """What is wrong with an adapter: every problem found, a line each."""
 
 
-def check_client(maker: Maker, world: World, *, seed: int = 1) -> None:
+def check_client(
+    maker: Maker, world: World, *, seed: int = 1, changes_of: str | None = None
+) -> None:
     """Run the contract of `harness.clients.contract.Client` against one client, without faults.
 
-    Passes silently or raises `NotConforming` with all problems at once, as trio's stream checks
-    and Jepsen's client validation do. Whatever the client breaks here, no storm could judge.
+    `changes_of` is a table of the server's, as `harness.workloads.Changes` takes it, whose changes
+    the client must hear of as well. Passes silently or raises `NotConforming` with all problems at
+    once, as trio's stream checks and Jepsen's client validation do. Whatever the client breaks
+    here, no storm could judge.
     """
     truth: list[tuple[str, Mapping[str, Any]]] = []
 
@@ -34,7 +42,7 @@ def check_client(maker: Maker, world: World, *, seed: int = 1) -> None:
             truth.append((f, value))
 
     async def story(env: Env) -> list[str]:
-        check = _Check(env, env.client("conformance", maker), truth)
+        check = _Check(env, env.client("conformance", maker), truth, changes_of)
         await check.run()
         return check.problems
 
@@ -45,11 +53,16 @@ def check_client(maker: Maker, world: World, *, seed: int = 1) -> None:
 
 class _Check:
     def __init__(
-        self, env: Env, client: Client, truth: list[tuple[str, Mapping[str, Any]]]
+        self,
+        env: Env,
+        client: Client,
+        truth: list[tuple[str, Mapping[str, Any]]],
+        changes_of: str | None,
     ) -> None:
         self._env = env
         self._client = client
         self._truth = truth
+        self._changes_of = changes_of
         self._events: list[Op] = []
         self.problems: list[str] = []
         client.on_event(self._events.append)
@@ -60,6 +73,8 @@ class _Check:
         await self._hears()
         await self._broadcasts()
         await self._takes_a_token()
+        if self._changes_of is not None:
+            await self._listens(self._changes_of)
         await self._leaves()
         await self._closes()
 
@@ -121,6 +136,22 @@ class _Check:
     async def _takes_a_token(self) -> None:
         token = self._env.levers.server.token("conformance", "second")
         await self._invoke("set_token", token_id="second", token=token)
+
+    async def _listens(self, table: str) -> None:
+        asked = Changes(table=table).changes()
+        await self._invoke("subscribe", topic=FEED, changes=asked)
+        await asyncio.sleep(LIVE_WITHIN_S)
+        self._expect(
+            self._seen("feed_live", topic=FEED), "no `feed_live` event came of a healthy feed"
+        )
+        for number in (1, 2, 3):
+            self._env.levers.server.insert(table, {"id": number})
+        await asyncio.sleep(HEAR_WITHIN_S)
+        told = [op.value.get("id") for op in self._events if op.f == "changed"]
+        self._expect(told == [1, 2, 3], f"`changed` events were {told}, inserted was [1, 2, 3]")
+        for f in ("feed_lost", "feed_gap"):
+            self._expect(not self._seen(f), f"a `{f}` event came of a healthy feed")
+        await self._invoke("leave", topic=FEED)
 
     async def _leaves(self) -> None:
         await self._invoke("leave", topic=TOPIC)

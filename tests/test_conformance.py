@@ -20,7 +20,7 @@ from tests.servers import make_server
 @pytest.mark.parametrize("name", ["manager", "realtime_py"])
 def test_the_clients_that_we_ship_keep_the_contract(name: str) -> None:
     """Each behind a process of its own: `tests/clients/test_program.py`."""
-    check_client(load_client(name), SimWorld(make_server))
+    check_client(load_client(name), SimWorld(make_server), changes_of="numbers")
 
 
 class _Altered:
@@ -87,6 +87,44 @@ class Fragile(_Altered):
 class StayingOn(_Altered):
     async def invoke(self, op: Op) -> Op:
         return replace(op, type="ok") if op.f == "leave" else await super().invoke(op)
+
+
+class Mute(_Altered):
+    def on_event(self, listener: Listener) -> None:
+        self._inner.on_event(lambda op: None if op.f == "feed_live" else listener(op))
+
+
+class Doubling(_Altered):
+    def on_event(self, listener: Listener) -> None:
+        def twice(op: Op) -> None:
+            listener(op)
+            if op.f == "changed":
+                listener(op)
+
+        self._inner.on_event(twice)
+
+
+class Anxious(_Altered):
+    def on_event(self, listener: Listener) -> None:
+        def worry(op: Op) -> None:
+            listener(op)
+            if op.f == "changed":
+                listener(replace(op, f="feed_gap", value={"topic": op.value["topic"], "last_s": 1}))
+
+        self._inner.on_event(worry)
+
+
+@pytest.mark.parametrize(
+    ("maker", "complaint"),
+    [
+        (Mute, "no `feed_live` event came"),
+        (Doubling, r"`changed` events were \[1, 1, 2, 2, 3, 3\]"),
+        (Anxious, "a `feed_gap` event came of a healthy feed"),
+    ],
+)
+def test_an_adapter_that_misreports_changes_is_told_how(maker: Maker, complaint: str) -> None:
+    with pytest.raises(NotConforming, match=complaint):
+        check_client(maker, SimWorld(make_server), changes_of="numbers")
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,11 @@ def feeds_of(history: History) -> Feeds:
             received[channel].append(Receipt(op.time_s, op.value["id"]))
         elif op.f == "feed_gap":
             gaps[channel].append(Span(op.time_s - op.value["last_s"], op.time_s))
+        elif (op.f, op.type) == ("open", "invoke"):
+            # A client that is started again knows nothing, and its application reads everything.
+            for one in listening:
+                if one[0] == op.process:
+                    gaps[one].append(Span(-math.inf, op.time_s))
         elif (op.f, op.type) == ("subscribe", "invoke") and op.value.get("changes"):
             listening[channel] = None
     wants = {one: spans for one, spans in wanted(history).items() if one in listening}

@@ -313,6 +313,7 @@ SERVER: tuple[FaultKind, ...] = (
         "public broadcasts go on",
         Parameter("how", one_of(*_TROUBLES), "unreachable", "what is wrong with the database"),
         scope=CHANNELS,
+        spoils=("changes",),
         alone=False,
     ),
     lever(
@@ -342,6 +343,7 @@ SERVER: tuple[FaultKind, ...] = (
         ),
         rule=_limits_rule,
         example={"max_joins_per_second": 1},
+        spoils=("changes",),
         felt_by=(*BROKEN, "slow_join", "slow_call", "lost"),
     ),
     lever(

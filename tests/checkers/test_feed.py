@@ -205,6 +205,14 @@ def test_a_run_that_was_cut_short_says_nothing_of_the_way_back() -> None:
     assert outcome(story(back_s=None).history()) is Outcome.UNKNOWN  # 20 of 45 s
 
 
+def test_a_client_that_is_started_again_reads_everything() -> None:
+    """It was killed while it was deaf, and can tell nobody of its gap."""
+    one = story(lost_s=FAULT_S + 8.0)
+    assert outcome(one.history()) is Outcome.INVALID
+    one.call(FAULT_S + 9.0, "client-0", "open", "ok")
+    assert outcome(one.history()) is Outcome.VALID
+
+
 def test_a_channel_that_was_left_is_owed_nothing() -> None:
     one = story(lost_s=None, fault=False, missing=range(60, 200))
     one.call(29.5, "client-0", "leave", "ok", topic="room").wants("client-0", 29.5, wanted=False)
