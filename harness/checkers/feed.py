@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harness.checkers.course import Course, Struck, course, struck
-from harness.checkers.spans import Span, Spans, said, spans_of, wanted
+from harness.checkers.spans import Span, Spans, last_word, said, spans_of, wanted
 from harness.checkers.traffic import Channel, Receipt
 from harness.checkers.words import count, examples, listed, seconds
 from harness.history import History, Op
@@ -255,9 +255,10 @@ def _verdict(
     ]
     late, unseen = _late(back, within_s, run)
     if late:
+        said_last = last_word(history, late[0], _word)
         parts.append(
-            f"the feed of {listed(late)} was not live again with a change within "
-            f"{seconds(within_s)} of the last fault"
+            f"the feed of {listed(map(_name, late))} was not live again with a change within "
+            f"{seconds(within_s)} of the last fault ({said_last})"
         )
     evidence: dict[str, Any] = {
         what: examples([str(case) for case in cases]) for what, cases in reproaches.items() if cases
@@ -266,7 +267,7 @@ def _verdict(
     if parts:
         return Verdict(Outcome.INVALID, "; ".join(parts), evidence, slis)
     if unseen or not found.owed:
-        reason = f"too little was seen of the feed of {listed(unseen or map(_name, back))}"
+        reason = f"too little was seen of the feed of {listed(map(_name, unseen or back))}"
         return Verdict(Outcome.UNKNOWN, reason, evidence, slis)
     reason = (
         f"{count(found.owed, 'change')} committed while a feed was live, each received once and "
@@ -277,10 +278,10 @@ def _verdict(
 
 def _late(
     back: Mapping[Channel, Back], within_s: float, run: Course
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[Channel], list[Channel]]:
     """The feeds that were not back in time, and those of which that cannot be said."""
-    late: list[str] = []
-    unseen: list[str] = []
+    late: list[Channel] = []
+    unseen: list[Channel] = []
     if not run.has_faults:
         return late, unseen
     for channel, one in back.items():
@@ -288,7 +289,7 @@ def _late(
             continue
         unasked = one.offered_s is None or one.offered_s > within_s
         cut_short = one.took_s is None and run.end_s < one.since_s + within_s
-        (unseen if unasked or cut_short else late).append(_name(channel))
+        (unseen if unasked or cut_short else late).append(channel)
     return late, unseen
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.checkers.course import Course, course
-from harness.checkers.spans import wanted, word
+from harness.checkers.spans import last_word, wanted
 from harness.checkers.traffic import Channel, Traffic, traffic
 from harness.checkers.words import count, examples, listed, seconds
 from harness.history import History
@@ -120,13 +120,13 @@ def _late(history: History, late: list[Recovered], of: int, slis: dict[str, Sli]
     parts = []
     evidence: dict[str, Any] = {"channels": of, "bound_s": within_s}
     if dead:
-        words = _last_words(history, dead[0].channel)
+        words = last_word(history, dead[0].channel)
         names = listed(one.name for one in dead)
         parts.append(
             f"dead: {len(dead)} of {count(of, 'channel')} never worked again ({names}; {words})"
         )
         evidence["dead"] = examples(
-            [f"{one.name}: {_last_words(history, one.channel)}" for one in dead]
+            [f"{one.name}: {last_word(history, one.channel)}" for one in dead]
         )
     if slow:
         slowest = max(slow, key=lambda one: one.took_s or 0.0)
@@ -136,16 +136,6 @@ def _late(history: History, late: list[Recovered], of: int, slis: dict[str, Sli]
         )
         evidence["slow"] = examples([f"{one.name}: {seconds(one.took_s or 0.0)}" for one in slow])
     return Verdict(Outcome.INVALID, "; ".join(parts), evidence, slis)
-
-
-def _last_words(history: History, channel: Channel) -> str:
-    """What the client last said of a channel."""
-    client, topic = channel
-    for op in reversed(history.ops):
-        if op.process == client and op.value.get("topic") == topic and word(op) is not None:
-            reason = f" ({op.value['reason']})" if op.value.get("reason") else ""
-            return f"its last word was {op.f!r}{reason} at {op.time_s:.1f} s"
-    return "it never said anything of it"
 
 
 def _worst_s(channels: Iterable[Recovered]) -> float | None:

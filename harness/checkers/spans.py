@@ -68,6 +68,16 @@ def word(op: Op) -> bool | None:
     return False if kind in _SAYS_NOT_JOINED else None
 
 
+def last_word(history: History, channel: Channel, word: Callable[[Op], bool | None] = word) -> str:
+    """What the client last said of a channel by `word`, yes or no, for people."""
+    client, topic = channel
+    for op in reversed(history.ops):
+        if op.process == client and op.value.get("topic") == topic and word(op) is not None:
+            reason = f" ({op.value['reason']})" if op.value.get("reason") else ""
+            return f"its last word was {op.f!r}{reason} at {op.time_s:.1f} s"
+    return "it never said anything of it"
+
+
 def spans_of(changes: Iterable[tuple[Channel, float, bool]]) -> Spans:
     """Spans from changes in order of time; a change to what already holds changes nothing."""
     spans: dict[Channel, list[Span]] = defaultdict(list)

@@ -65,7 +65,8 @@ class Config:
     feed_silence_ladder_s: Sequence[float] = (60.0, 120.0, 300.0, 600.0)
     """How long a feed may bring no change until its channel is joined again, for a feed dies
     without a word (§9, 4 to 7); the next step each time that brought none either, and half as much
-    more at random. Empty: a quiet feed is trusted for ever."""
+    more at random. Broadcasts are missed in the moment of that join. Empty: a quiet feed is trusted
+    for ever."""
     feed_lag_max_s: float = 5.0
     """How late a change may come after its commit: 0.5 s where all is well, and 5 s while the
     server has trouble reading its database (§3.6, §9). A gap begins so much before the last

@@ -188,6 +188,7 @@ def test_a_feed_that_never_comes_back_is_a_reproach() -> None:
     verdict = feed(one.history())
     assert verdict.outcome is Outcome.INVALID
     assert "was not live again" in verdict.reason
+    assert "its last word was 'feed_lost' (reset) at 20.1 s" in verdict.reason
     assert verdict.slis["feed_recovery_s"].value is None
 
 
