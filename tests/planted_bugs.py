@@ -424,6 +424,22 @@ class DoublingChannel(ChannelCore):
             super().changed(payload, now_s)
 
 
+class ForgetfulChannel(ChannelCore):
+    """M21: a rejoin says nothing of what the channel listens to."""
+
+    def _join_payload(self) -> dict[str, Any]:
+        payload = super()._join_payload()
+        if self._gap_from_s is not None:
+            payload["config"]["postgres_changes"] = []
+        return payload
+
+
+class ForgetsWhatItListensTo(ConnectionCore):
+    """The same in a connection."""
+
+    channel_type = ForgetfulChannel
+
+
 class HandlersDouble(ConnectionCore):
     """The same in a connection."""
 
@@ -484,6 +500,20 @@ class DiesInCallback(Manager):
             return
         try:
             super()._received(topic, event, payload)
+        except Exception:
+            self._dead = True
+
+
+class DiesInAChange(Manager):
+    """M63* for changes."""
+
+    _dead = False
+
+    def _changed(self, topic: str, change: Change) -> None:
+        if self._dead:
+            return
+        try:
+            super()._changed(topic, change)
         except Exception:
             self._dead = True
 

@@ -63,6 +63,15 @@ REFUSED_FEED = Scenario(
     faults=[Fault("rst", after_s=3), Fault("subscription_error", after_s=2, for_s=10)],
     workload=Changes(),
 )
+RESET_FEED = Scenario(faults=[Fault("rst", after_s=3)], workload=Changes())
+RAISING = Scenario(
+    faults=[
+        Fault("callback_raises", after_s=3, for_s=5, event="changed", count=1),
+        Fault("callback_raises", after_s=10, for_s=20, event="feed_live"),
+        Fault("rst", after_s=12),
+    ],
+    workload=Changes(),
+)
 UNHEARD = Scenario(faults=[Fault("hole", after_s=3, for_s=40)], workload=Changes())
 
 PLANTED = [
@@ -80,6 +89,10 @@ PLANTED = [
     Planted(
         "no way back", bugs.with_core(bugs.with_feed(bugs.DiscouragedFeed)), REFUSED_FEED, "feed"
     ),
+    Planted(
+        "forgets its bindings", bugs.with_core(bugs.ForgetsWhatItListensTo), RESET_FEED, "feed"
+    ),
+    Planted("dies in a change", bugs.DiesInAChange, RAISING, "feed"),
     Planted("no gap", bugs.with_core(bugs.with_feed(bugs.SilentFeed)), UNHEARD, "feed"),
     Planted("sends lie", bugs.with_core(bugs.SendsLie), RESET, "acknowledgement"),
 ]

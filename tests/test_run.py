@@ -94,6 +94,15 @@ def test_rows_are_inserted_beside_the_broadcasts_for_whoever_listens(tmp_path: P
     assert history().where("feed_live")[0].time_s < first_fault_s
 
 
+def test_a_client_that_is_started_again_is_asked_for_the_same(tmp_path: Path) -> None:
+    story = replace(QUICK, faults=[Fault("kill", after_s=2, for_s=3)], workload=Changes())
+    judgement, history = play(Manager, tmp_path, story)
+    assert judgement.checkers["feed"].outcome is Outcome.VALID, judgement.reason
+    asked = [op.value["changes"] for op in history().where("subscribe", type="invoke")]
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
+
+
 def test_a_table_that_the_server_does_not_have_is_named(tmp_path: Path) -> None:
     story = replace(QUICK, workload=Changes(table="nowhere"))
     verdict = play(Manager, tmp_path, story)[0].checkers["feed"]

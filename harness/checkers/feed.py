@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harness.checkers.course import Course, Struck, course, struck
+from harness.checkers.remembered import remembered
 from harness.checkers.spans import Span, Spans, last_word, said, spans_of, wanted
 from harness.checkers.traffic import Channel, Receipt
 from harness.checkers.words import count, examples, listed, seconds
@@ -88,6 +89,7 @@ def feed(history: History) -> Verdict:
     return _verdict(history, found, back, run)
 
 
+@remembered
 def feeds_of(history: History) -> Feeds:
     """Read what concerns changes."""
     committed: dict[int, float] = {}

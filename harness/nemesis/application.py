@@ -134,7 +134,10 @@ async def _running(story: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 _EVENT = Parameter(
-    "event", one_of("received", "joined", "lost"), "received", "in the callback of which event"
+    "event",
+    one_of("received", "joined", "lost", "changed", "feed_live", "feed_lost"),
+    "received",
+    "in the callback of which event",
 )
 _COUNT = Parameter("count", COUNT, None, "no more than so often, for each client")
 _LIFETIME = Parameter("lifetime_s", DURATION, 10.0, "how long each token lives", "seconds")
