@@ -104,6 +104,10 @@ class TenantInThread:
         """Broadcast to the public channels of a topic, as a REST call does; returns how many."""
         return self._of.call(lambda server: self._tenancy.publish(topic, event, payload))
 
+    def insert(self, table: str, row: Mapping[str, Any]) -> None:
+        """Commit a row of JSON values to a table of schema `public`. Raises `DatabaseError`."""
+        self._of.call(lambda server: self._tenancy.insert(table, row))
+
     def membership(self) -> list[dict[str, Any]]:
         """Who is joined to what: conn, client, topic, join_ref."""
         return self._of.call(lambda server: self._tenancy.membership())

@@ -10,8 +10,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from fake_server import ServerConfig
+from fake_server.database import DatabaseError
 from fake_server.in_thread import ServerInThread
 from fake_server.levers.parameters import BadLever
+from fake_server.schema import loads
 from fake_server.tenants import UnknownTenant
 
 _PATIENCE_S = 30
@@ -31,6 +33,26 @@ def test_it_serves_plain_code_and_tells_the_truth() -> None:
         assert json.loads(client.recv(_PATIENCE_S))[3] == "broadcast"
         assert [member["client"] for member in server.membership()] == ["alice"]
         assert server.truth()["counters"]["join"] == 1
+
+
+def test_a_row_is_committed_from_outside_and_told_to_whoever_listens() -> None:
+    schema = loads("[tables.todos]\npublished = true\ncolumns = { id = 'int8 primary key' }")
+    config = ServerConfig(schema=schema, database_cold_s=0.0)
+    with ServerInThread(config) as server, dial(server) as client:
+        changes = [{"event": "*", "schema": "public", "table": "todos"}]
+        join = ["1", "1", "realtime:db", "phx_join", {"config": {"postgres_changes": changes}}]
+        client.send(json.dumps(join))
+        assert [json.loads(client.recv(_PATIENCE_S))[3] for _ in range(2)] == [
+            "phx_reply",
+            "system",
+        ]
+        server.insert("todos", {"id": 7})
+        change = json.loads(client.recv(_PATIENCE_S))
+        assert change[4]["data"]["record"] == {"id": 7}
+        with pytest.raises(DatabaseError, match='relation "nowhere" does not exist'):
+            server.insert("nowhere", {"id": 7})
+        with pytest.raises(DatabaseError, match="duplicate key"):
+            server.insert("todos", {"id": 7})
 
 
 def test_levers_are_pulled_and_healed_from_outside() -> None:
