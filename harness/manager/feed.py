@@ -46,6 +46,8 @@ class Feed:
         self._outlet = outlet
         self._rng = rng
         self._ids: Ids = {}
+        # What the current join asked for and the server did not echo: no feed of it is whole.
+        self._missing: Sequence[ChangeBinding] = ()
         # The last change or confirmation: what came later than that may be missing.
         self._sign_s = 0.0
         # Since when changes may be missing; None while that is told, or before it was ever live.
@@ -62,18 +64,18 @@ class Feed:
         self._await_confirmation(now_s, "the server did not confirm the subscription to changes")
         self._ids = ids_of(self._bindings, response)
         known = [binding for of_id in self._ids.values() for binding in of_id]
-        missing = [binding for binding in self._bindings if binding not in known]
-        if missing:
-            self._refused(f"the server's answer to the join lacks {missing[0]}", now_s)
+        self._missing = [binding for binding in self._bindings if binding not in known]
+        if self._missing:
+            self._refused(f"the server's answer to the join lacks {self._missing[0]}", now_s)
 
     def noticed(self, status: str, message: str, now_s: float) -> None:
         """The server said how the subscription went (`protocol.md §3.4`); it may say so again."""
         if self.state is FeedState.OFF:
             return
-        if status == "ok":
-            self._confirmed(now_s)
-        else:
+        if status != "ok":
             self._refused(message, now_s)
+        elif not self._missing:
+            self._confirmed(now_s)
 
     def received(self, payload: Any, now_s: float) -> Change | None:
         """A change came in: its own proof that the feed is live. None if nobody asked for it.
@@ -88,7 +90,8 @@ class Feed:
             return None
         self._outlet.stats.changes_received += 1
         self._silences = 0
-        self._live("change", now_s)
+        if not self._missing:
+            self._live("change", now_s)
         return change
 
     def lost(self, reason: str, *, told: bool) -> None:

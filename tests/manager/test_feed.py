@@ -309,12 +309,18 @@ def test_bindings_are_known_by_what_they_say_whatever_the_order() -> None:
     assert [change.bindings for change in feed.bench.changes] == [(TODOS, INSERTS), (INSERTS,)]
 
 
-def test_a_binding_that_the_server_does_not_echo_is_told() -> None:
+def test_a_feed_is_not_whole_without_a_binding_that_the_server_does_not_echo() -> None:
     feed = Feed(TODOS, INSERTS)
     feed.bench.lose()
     feed.bench.connect()
     feed.accept([{"id": 1, **TODOS.wire()}, {"id": True}, "x"])
     assert "lacks ChangeBinding(event='INSERT'" in feed.bench.told(FeedLost)[-1].reason
+    feed.say()
+    feed.change(1)
+    assert feed.bench.told(FeedLive) == []
+    assert len(feed.bench.changes) == 1
+    feed.at(feed.bench.now_s + 32.0)
+    assert len(feed.bench.sent("phx_join")) == 3
 
 
 def test_two_identical_bindings_are_told_once() -> None:
