@@ -685,3 +685,17 @@ class LeavesForGood(Manager):
         if self._leaving == op.value["topic"]:
             return replace(op, type="ok")
         return await super()._subscribe(op)
+
+
+class SubscribesLate(Manager):
+    """Looks something up before it subscribes; a leave meanwhile finds nothing to leave."""
+
+    async def _subscribe(self, op: Op) -> Op:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return await super()._subscribe(op)
+
+    async def _leave(self, op: Op) -> Op:
+        if op.value["topic"] not in self._channels:
+            return replace(op, type="ok")
+        return await super()._leave(op)
