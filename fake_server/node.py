@@ -250,7 +250,7 @@ class Node:
 
     def due(self, now_s: float) -> list[Effect]:
         """The time that `next_due_s` named has come."""
-        self._state.now_s = now_s
+        self._state.pass_to(now_s)
         life.sweep(self._state, now_s)
         for channel in self._state.due_checks(now_s):
             access_token.check(self._state, channel, now_s)
@@ -380,7 +380,7 @@ class Node:
         return True
 
     def _pass_time(self, now_s: float) -> None:
-        self._state.now_s = now_s
+        self._state.pass_to(now_s)
         if now_s >= self._state.next_sweep_s and not self._state.abandoned:
             life.pass_sweeps(self._state, now_s)
 

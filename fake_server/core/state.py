@@ -14,7 +14,7 @@ from fake_server.authorization import Access, Attempt
 from fake_server.changes.feed import Feed
 from fake_server.config import ServerConfig
 from fake_server.core.presence import Presence
-from fake_server.database import Caller, Database
+from fake_server.database import Caller, Database, transaction_time
 from fake_server.effects import Effect, Hangup, Kill, Send, SendAll, Truth
 from fake_server.elixir import notation
 from fake_server.limits import Limits
@@ -133,6 +133,11 @@ class State:
     def __post_init__(self) -> None:
         schema = self.config.schema or default_schema()
         self.database = Database(schema, self.rng, self.now_s)
+
+    def pass_to(self, now_s: float) -> None:
+        """What happens from here on happens at this time, in the database too."""
+        self.now_s = now_s
+        transaction_time.begin(now_s)
 
     def muted(self, connection: Connection) -> bool:
         """Whether the application behind this connection is silent."""

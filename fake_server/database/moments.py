@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fake_server.database.errors import DatabaseError
+from fake_server.database.transaction_time import began_s
 
 _SECOND_US = 1_000_000
 _DAY_US = 86_400 * _SECOND_US
@@ -21,6 +22,7 @@ _ZONE_HOURS_MAX = 15
 _CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS_FROM_NOW = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _ABBREVIATIONS_H = {
     "z": 0,
@@ -128,7 +130,8 @@ def parse_time(text: str) -> str:
     if text.strip().lower() == "allballs":
         return "00:00:00"
     try:
-        clock = _clock(text, needs_date=False)
+        is_now = text.strip().lower() == "now"
+        clock = _now() if is_now else _clock(text, needs_date=False)
     except _Unclear:
         raise _invalid(text, "time") from None
     except _Overflow as overflow:
@@ -157,12 +160,20 @@ def _parsed(text: str, type_label: str, show: Callable[[Clock], str]) -> str:
     if word in ("infinity", "-infinity"):
         return word
     try:
-        clock = Clock(0, 0, 0) if word == "epoch" else _clock(text, needs_date=True)
+        if word in ("epoch", "now"):
+            clock = _now() if word == "now" else Clock(0, 0, 0)
+        else:
+            clock = _clock(text, needs_date=True)
     except _Unclear:
         raise _invalid(text, type_label) from None
     except _Overflow as overflow:
         raise _out_of_range(text, overflow) from None
     return show(clock)
+
+
+def _now() -> Clock:
+    day, time_us = divmod(round(began_s() * _SECOND_US), _DAY_US)
+    return Clock(day, time_us, 0)
 
 
 def _invalid(text: str, type_label: str) -> DatabaseError:
@@ -289,6 +300,13 @@ def _read_word(read: _Read, text: str) -> None:
         read.half = word
     elif word in ("bc", "ad"):
         read.before_christ = word == "bc"
+    elif word in _DAYS_FROM_NOW:
+        today, _, _ = _now()
+        assert today is not None
+        _set_date(read, *_calendar(today + _DAYS_FROM_NOW[word]))
+    elif word == "allballs" and read.zone is None:
+        _set_time(read, 0, 0, 0)
+        read.zone = 0
     elif word == "t":
         read.after_t = True
     elif word in _ABBREVIATIONS_H and read.zone is None:

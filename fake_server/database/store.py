@@ -27,6 +27,7 @@ from fake_server.database.messages import MESSAGES, messages_table, newest
 from fake_server.database.new_rows import Defaults, read_row
 from fake_server.database.scope import Scope
 from fake_server.database.tables import Tables
+from fake_server.database.transaction_time import began_s, beginning
 from fake_server.database.triggers import Triggers
 from fake_server.database.writes import Writer
 
@@ -108,7 +109,7 @@ class Store(ABC):
 
     def select(self, table: Table, caller: Caller, where: Predicate | None = None) -> list[Row]:
         """The rows that the caller may see, in the order of a sequential scan."""
-        return [dict(row) for _, row in self._found(table, "select", caller, where, 0.0)]
+        return [dict(row) for _, row in self._found(table, "select", caller, where, began_s())]
 
     def visible(self, table: Table, row: Row, caller: Caller) -> bool:
         """Whether the caller would find the row with this primary key, as it is now, by the row
@@ -119,7 +120,7 @@ class Store(ABC):
         row_id = heap.find(table.primary_key, row)
         if row_id is None:
             return False
-        return rights.sees(table, heap.get(row_id), "select", self.scope(caller, 0.0))
+        return rights.sees(table, heap.get(row_id), "select", self.scope(caller, began_s()))
 
     def may_use_topic(
         self, command: Literal["select", "insert"], topic: str, extension: str, caller: Caller
@@ -132,7 +133,7 @@ class Store(ABC):
         row |= {"topic": topic, "extension": extension, "private": True}
         allowed = rights.sees if command == "select" else rights.may_write
         try:
-            return allowed(table, row, command, self.scope(caller, 0.0))
+            return allowed(table, row, command, self.scope(caller, began_s()))
         except DatabaseError:
             return False
 
@@ -181,8 +182,9 @@ class Store(ABC):
 
         `returning` says that the caller wants to read the rows, which the policies must allow too.
         """
-        stored = [read_row(table, row) for row in rows]
-        return self.insert_stored(table, stored, caller, now_s, on_conflict, returning)
+        with self.transaction(now_s):
+            stored = [read_row(table, row) for row in rows]
+            return self.insert_stored(table, stored, caller, now_s, on_conflict, returning)
 
     def update(
         self,
@@ -193,8 +195,9 @@ class Store(ABC):
         now_s: float,
     ) -> list[Row]:
         """Set columns to JSON values in all rows that fit and that the caller may update."""
-        values = read_row(table, changes)
-        return self.update_stored(table, lambda _: values, where, caller, now_s)
+        with self.transaction(now_s):
+            values = read_row(table, changes)
+            return self.update_stored(table, lambda _: values, where, caller, now_s)
 
     def delete(
         self, table: Table, where: Predicate | None, caller: Caller, now_s: float
@@ -263,7 +266,8 @@ class Store(ABC):
         """All or nothing; the outermost one commits."""
         self._depth += 1
         try:
-            yield
+            with beginning(now_s):
+                yield
             if self._depth == 1:
                 self.commit(now_s)
         except BaseException:

@@ -12,6 +12,7 @@ import pytest
 
 from fake_server.database import Caller, Database, DatabaseError, json_text, types
 from fake_server.database.catalog import OWNER
+from fake_server.database.like import ilike, like
 from fake_server.database.ordering import order_key
 from fake_server.database.output import output
 from fake_server.database.regex import imatches, matches
@@ -109,6 +110,34 @@ def test_no_pattern_takes_longer_than_its_length_times_the_texts(pattern: str, t
 def test_what_only_backtracking_finds_is_refused(pattern: str) -> None:
     with pytest.raises(DatabaseError, match="does not know"):
         matches("aa", pattern)
+
+
+LIKES: dict[str, Any] = json.loads((HERE / "likes.json").read_text("utf-8"))
+LIKE_TEXTS: list[str] = tomllib.loads((HERE / "likes.toml").read_text("utf-8"))["texts"]
+
+
+def fitting(pattern: str) -> list[list[str] | None]:
+    """The texts that fit a pattern, then those that do in any case."""
+    return [[text for text in LIKE_TEXTS if fits(text, pattern)] or None for fits in (like, ilike)]
+
+
+def fits_or_code(text: str, pattern: str) -> bool | str:
+    try:
+        return like(text, pattern)
+    except DatabaseError as error:
+        return error.code
+
+
+def test_texts_fit_the_patterns_that_they_fit_in_postgres() -> None:
+    assert {pattern: fitting(pattern) for pattern in LIKES["whole"]} == LIKES["whole"]
+
+
+def test_an_escape_of_nothing_is_refused_where_postgres_comes_to_it() -> None:
+    answers = {
+        pattern: {text: fits_or_code(text, pattern) for text in texts}
+        for pattern, texts in LIKES["broken"].items()
+    }
+    assert answers == LIKES["broken"]
 
 
 CASES = tomllib.loads((HERE / "statements.toml").read_text("utf-8"))["case"]

@@ -79,13 +79,36 @@ def orders(dsn: str) -> dict[str, Any]:
 def regexes(dsn: str) -> dict[str, Any]:
     """For each pattern: the texts that it matches, then those of `~*`, or the error."""
     given = tomllib.loads((HERE / "regexes.toml").read_text("utf-8"))
-    texts = f"array[{', '.join(map(quoted, given['texts']))}]"
-    patterns = [*given["patterns"], *given["broken"]]
+    return _matches(dsn, [*given["patterns"], *given["broken"]], given["texts"], "~", "~*")
+
+
+def likes(dsn: str) -> dict[str, Any]:
+    """For each pattern: the texts that fit it, then those of `ilike`; each alone where the pattern
+    is broken, since Postgres does not come to the end of every text."""
+    given = tomllib.loads((HERE / "likes.toml").read_text("utf-8"))
+    pairs = [(pattern, text) for pattern in given["broken"] for text in given["texts"]]
+    answers = ask(
+        dsn, [f"select to_jsonb({quoted(text)} like {quoted(pattern)})" for pattern, text in pairs]
+    )
+    alone: dict[str, dict[str, Any]] = {}
+    for (pattern, text), answer in zip(pairs, answers, strict=True):
+        alone.setdefault(pattern, {})[text] = answer.get("is", answer.get("code"))
+    return {
+        "whole": _matches(dsn, given["patterns"], given["texts"], "like", "ilike"),
+        "broken": alone,
+    }
+
+
+def _matches(
+    dsn: str, patterns: list[str], tried: list[str], operator: str, in_any_case: str
+) -> dict[str, Any]:
+    texts = f"array[{', '.join(map(quoted, tried))}]"
     answers = ask(
         dsn,
         [
-            f"select jsonb_build_array(jsonb_agg(t) filter (where t ~ {quoted(pattern)}), "
-            f"jsonb_agg(t) filter (where t ~* {quoted(pattern)})) from unnest({texts}) t"
+            f"select jsonb_build_array(jsonb_agg(t) filter (where t {operator} {quoted(pattern)}), "
+            f"jsonb_agg(t) filter (where t {in_any_case} {quoted(pattern)})) "
+            f"from unnest({texts}) t"
             for pattern in patterns
         ],
     )
@@ -162,7 +185,13 @@ def _run(dsn: str, script: str) -> str:
 
 def main() -> None:
     dsn = sys.argv[1] if len(sys.argv) > 1 else DSN
-    recorders = {"casts": casts, "orders": orders, "regexes": regexes, "statements": statements}
+    recorders = {
+        "casts": casts,
+        "orders": orders,
+        "regexes": regexes,
+        "likes": likes,
+        "statements": statements,
+    }
     for name, record in recorders.items():
         answers = record(dsn)
         text = json.dumps(answers, ensure_ascii=False, indent=1)
