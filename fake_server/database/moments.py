@@ -2,100 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from fake_server.database.calendar_days import (
+    DAY_US,
+    SECOND_US,
+    calendar,
+    date_text,
+    era,
+    time_text,
+)
+from fake_server.database.clock_words import Clock, Overflow, Unclear, clock_now, read_clock
 from fake_server.database.errors import DatabaseError
-from fake_server.database.transaction_time import began_s
 
-_SECOND_US = 1_000_000
-_DAY_US = 86_400 * _SECOND_US
 _FIRST_DAY = -2_440_588
 """4714-11-24 BC, in days since 1970: where Postgres' calendar begins."""
 _LAST_YEAR = 294_276
 _LAST_DATE_YEAR = 5_874_897
-_ZONE_HOURS_MAX = 15
-_CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
-
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAYS_FROM_NOW = {"yesterday": -1, "today": 0, "tomorrow": 1}
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_ABBREVIATIONS_H = {
-    "z": 0,
-    "utc": 0,
-    "gmt": 0,
-    "zulu": 0,
-    "ut": 0,
-    "wet": 0,
-    "west": 1,
-    "bst": 1,
-    "cet": 1,
-    "cest": 2,
-    "eet": 2,
-    "eest": 3,
-    "msk": 3,
-    "jst": 9,
-    "kst": 9,
-    "est": -5,
-    "edt": -4,
-    "cst": -6,
-    "cdt": -5,
-    "mst": -7,
-    "mdt": -6,
-    "pst": -8,
-    "pdt": -7,
-}
-_TOKEN = re.compile(
-    r"""\s*(?:
-    (?P<clock>\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d*)?)?)
-    |(?P<iso>\d{3,}-\d{1,2}-\d{1,2}|\d{1,2}-\d{1,2}-\d{1,}(?![\d:]))(?=$|[^\d:])
-    |(?P<named>[A-Za-z]{3,9}-\d{1,2}-\d{1,}|\d{1,2}-[A-Za-z]{3,9}-\d{1,})
-    |(?P<slashed>\d{1,2}/\d{1,2}/\d+)
-    |(?P<zone>[+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?)(?=$|[\sA-Za-z])
-    |(?P<place>[A-Za-z]+(?:_[A-Za-z]+)*/[A-Za-z_/+-]+\d*)
-    |(?P<digits>\d+)(?=$|[\sA-Za-z,+-])
-    |(?P<word>[A-Za-z]+\.?)
-    )[\s,]*""",
-    re.VERBOSE | re.ASCII,
-)
-
-
-class Clock(NamedTuple):
-    """A date in days since 1970, a time of day, and how far east of Greenwich both are."""
-
-    day: int | None
-    time_us: int | None
-    zone_s: int | None
-
-
-@dataclass(slots=True)
-class _Read:
-    """What the words of a text say, so far."""
-
-    year: int | None = None
-    month: int | None = None
-    day: int | None = None
-    time_us: int | None = None
-    zone: str | int | None = None
-    half: str | None = None
-    before_christ: bool = False
-    after_t: bool = False
-
-
-class _Unclear(Exception):
-    """What is written is no date or time."""
-
-
-class _Overflow(Exception):
-    """A field has a value that it cannot have; `swapped` says that days and months may be."""
-
-    def __init__(self, swapped: bool = False) -> None:
-        super().__init__()
-        self.swapped = swapped
 
 
 def parse_timestamp(text: str) -> str:
@@ -117,10 +40,10 @@ def parse_date(text: str) -> str:
 
     def show(clock: Clock) -> str:
         assert clock.day is not None
-        year, month, day = _calendar(clock.day)
+        year, month, day = calendar(clock.day)
         if clock.day < _FIRST_DAY or year > _LAST_DATE_YEAR:
             raise DatabaseError("22008", f'date out of range: "{text}"')
-        return _date_text(year, month, day) + _era(year)
+        return date_text(year, month, day) + era(year)
 
     return _parsed(text, "date", show)
 
@@ -131,23 +54,23 @@ def parse_time(text: str) -> str:
         return "00:00:00"
     try:
         is_now = text.strip().lower() == "now"
-        clock = _now() if is_now else _clock(text, needs_date=False)
-    except _Unclear:
+        clock = clock_now() if is_now else read_clock(text, needs_date=False)
+    except Unclear:
         raise _invalid(text, "time") from None
-    except _Overflow as overflow:
+    except Overflow as overflow:
         raise _out_of_range(text, overflow) from None
     if clock.time_us is None:
         raise _invalid(text, "time")
-    return _time_text(clock.time_us)
+    return time_text(clock.time_us)
 
 
 def moment_key(text: str) -> float:
     """Orders dates and timestamps: microseconds since 1970."""
     if text.endswith("infinity"):
         return float(text.replace("infinity", "inf"))
-    clock = _clock(text, needs_date=True)
+    clock = read_clock(text, needs_date=True)
     assert clock.day is not None
-    return float(clock.day * _DAY_US + (clock.time_us or 0) - (clock.zone_s or 0) * _SECOND_US)
+    return float(clock.day * DAY_US + (clock.time_us or 0) - (clock.zone_s or 0) * SECOND_US)
 
 
 def moment_output(text: str) -> str:
@@ -161,217 +84,24 @@ def _parsed(text: str, type_label: str, show: Callable[[Clock], str]) -> str:
         return word
     try:
         if word in ("epoch", "now"):
-            clock = _now() if word == "now" else Clock(0, 0, 0)
+            clock = clock_now() if word == "now" else Clock(0, 0, 0)
         else:
-            clock = _clock(text, needs_date=True)
-    except _Unclear:
+            clock = read_clock(text, needs_date=True)
+    except Unclear:
         raise _invalid(text, type_label) from None
-    except _Overflow as overflow:
+    except Overflow as overflow:
         raise _out_of_range(text, overflow) from None
     return show(clock)
-
-
-def _now() -> Clock:
-    day, time_us = divmod(round(began_s() * _SECOND_US), _DAY_US)
-    return Clock(day, time_us, 0)
 
 
 def _invalid(text: str, type_label: str) -> DatabaseError:
     return DatabaseError("22007", f'invalid input syntax for type {type_label}: "{text}"')
 
 
-def _out_of_range(text: str, overflow: _Overflow) -> DatabaseError:
+def _out_of_range(text: str, overflow: Overflow) -> DatabaseError:
     hint = 'Perhaps you need a different "datestyle" setting.' if overflow.swapped else None
     message = f'date/time field value out of range: "{text}"'
     return DatabaseError("22008", message, hint=hint)
-
-
-# Reading.
-
-
-def _clock(text: str, needs_date: bool) -> Clock:
-    read = _Read()
-    plain = text.strip()
-    at = 0
-    while at < len(plain):
-        token = _TOKEN.match(plain, at)
-        if token is None or token.lastgroup is None:
-            raise _Unclear
-        _READERS[token.lastgroup](read, token[token.lastgroup])
-        at = token.end()
-    time_us = _in_half(read)
-    has_date = read.day is not None
-    if has_date is False and (needs_date or time_us is None):
-        raise _Unclear
-    day = _day_number(read) if has_date else None
-    return Clock(day, time_us, _zone_s(text, read, day, time_us))
-
-
-def _read_clock(read: _Read, text: str) -> None:
-    hours, minutes, seconds = (*text.split(":"), "0")[:3]
-    whole, _, fraction = seconds.partition(".")
-    fraction_us = round(float(f"0.{fraction or 0}") * _SECOND_US)
-    _set_time(read, int(hours), int(minutes), int(whole), fraction_us)
-
-
-def _set_time(read: _Read, hours: int, minutes: int, seconds: int, fraction_us: int = 0) -> None:
-    if read.time_us is not None:
-        raise _Unclear
-    time_us = ((hours * 60 + minutes) * 60 + seconds) * _SECOND_US + fraction_us
-    if minutes > 59 or seconds > 60 or (hours > 23 and time_us > _DAY_US):
-        raise _Overflow
-    read.time_us = time_us
-
-
-def _read_iso(read: _Read, text: str) -> None:
-    first, second, third = (int(part) for part in text.split("-"))
-    if len(text.split("-")[0]) >= 3:
-        _set_date(read, first, second, third)
-    else:
-        _set_date(read, _full_year(text.split("-")[2]), first, second)
-
-
-def _read_named(read: _Read, text: str) -> None:
-    first, second, year = text.split("-")
-    name, day = (first, second) if first.isalpha() else (second, first)
-    _set_date(read, _full_year(year), _month(name), int(day))
-
-
-def _read_slashed(read: _Read, text: str) -> None:
-    month, day, year = text.split("/")
-    _set_date(read, _full_year(year), int(month), int(day))
-
-
-def _full_year(text: str) -> int:
-    """Two digits are a year near ours."""
-    if len(text) > 2:
-        return int(text)
-    return int(text) + (2000 if int(text) < 70 else 1900)
-
-
-def _month(name: str) -> int:
-    if name[:3].lower() not in _MONTHS:
-        raise _Unclear
-    return _MONTHS.index(name[:3].lower()) + 1
-
-
-def _set_date(read: _Read, year: int, month: int, day: int) -> None:
-    if read.day is not None:
-        raise _Unclear
-    read.year, read.month, read.day = year, month, day
-
-
-def _read_zone(read: _Read, text: str) -> None:
-    digits = text[1:].replace(":", "").ljust(6, "0")
-    if len(text[1:].split(":")[0]) == 1:
-        digits = f"0{text[1:]}".replace(":", "").ljust(6, "0")
-    hours, minutes, seconds = int(digits[:2]), int(digits[2:4]), int(digits[4:6])
-    if read.zone is not None or minutes > 59:
-        raise _Unclear
-    total_s = (hours * 60 + minutes) * 60 + seconds
-    read.zone = -total_s if text.startswith("-") else total_s
-
-
-def _read_place(read: _Read, text: str) -> None:
-    if read.zone is not None:
-        raise _Unclear
-    read.zone = text
-
-
-def _read_digits(read: _Read, text: str) -> None:
-    has_date = read.year is not None and read.day is not None
-    is_empty = read.month is None and read.day is None
-    if len(text) == 8 and is_empty and not read.after_t:
-        _set_date(read, int(text[:4]), int(text[4:6]), int(text[6:]))
-    elif len(text) in (4, 6) and (read.after_t or has_date or is_empty):
-        padded = text.ljust(6, "0")
-        _set_time(read, int(padded[:2]), int(padded[2:4]), int(padded[4:]))
-    elif len(text) <= 2 and read.day is None:
-        read.day = int(text)
-    elif read.year is None and read.month is not None:
-        read.year = _full_year(text)
-    else:
-        raise _Unclear
-
-
-def _read_word(read: _Read, text: str) -> None:
-    word = text.lower().rstrip(".")
-    if word in ("am", "pm"):
-        read.half = word
-    elif word in ("bc", "ad"):
-        read.before_christ = word == "bc"
-    elif word in _DAYS_FROM_NOW:
-        today, _, _ = _now()
-        assert today is not None
-        _set_date(read, *_calendar(today + _DAYS_FROM_NOW[word]))
-    elif word == "allballs" and read.zone is None:
-        _set_time(read, 0, 0, 0)
-        read.zone = 0
-    elif word == "t":
-        read.after_t = True
-    elif word in _ABBREVIATIONS_H and read.zone is None:
-        read.zone = _ABBREVIATIONS_H[word] * 3600
-    elif word[:3] in _MONTHS and read.month is None:
-        read.month = _month(word)
-    elif word[:3] not in _WEEKDAYS:
-        raise _Unclear
-
-
-_READERS: dict[str, Callable[[_Read, str], None]] = {
-    "clock": _read_clock,
-    "iso": _read_iso,
-    "named": _read_named,
-    "slashed": _read_slashed,
-    "zone": _read_zone,
-    "place": _read_place,
-    "digits": _read_digits,
-    "word": _read_word,
-}
-
-
-def _in_half(read: _Read) -> int | None:
-    """The time of day, with what AM and PM make of it."""
-    if read.half is None or read.time_us is None:
-        return read.time_us
-    hours, rest = divmod(read.time_us, 3600 * _SECOND_US)
-    if hours > 12:
-        raise _Overflow
-    return (hours % 12 + (12 if read.half == "pm" else 0)) * 3600 * _SECOND_US + rest
-
-
-def _day_number(read: _Read) -> int:
-    year, month, day = read.year, read.month, read.day
-    if year is None or month is None or day is None:
-        raise _Unclear
-    if not (1 <= month <= 12 and 1 <= day <= 31):
-        raise _Overflow(swapped=True)
-    if year == 0:
-        raise _Overflow
-    year = 1 - year if read.before_christ else year
-    try:
-        shifted = date(year % _CYCLE_YEARS + _CYCLE_YEARS, month, day)
-    except ValueError:
-        raise _Overflow from None
-    cycles = year // _CYCLE_YEARS - 1
-    return shifted.toordinal() - date(1970, 1, 1).toordinal() + cycles * _CYCLE_DAYS
-
-
-def _zone_s(text: str, read: _Read, day: int | None, time_us: int | None) -> int | None:
-    zone = read.zone
-    if isinstance(zone, int):
-        if abs(zone) >= (_ZONE_HOURS_MAX + 1) * 3600:
-            raise DatabaseError("22009", f'time zone displacement out of range: "{text}"')
-        return zone
-    if zone is None:
-        return None
-    try:
-        place = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise DatabaseError("22023", f'time zone "{zone.lower()}" not recognized') from None
-    year = min(max(_calendar(day or 0)[0], 1), 9998)
-    moment = datetime(year, *_calendar(day or 0)[1:]) + timedelta(microseconds=time_us or 0)
-    offset = moment.replace(tzinfo=place).utcoffset()
-    return int(offset.total_seconds()) if offset is not None else 0
 
 
 # Printing.
@@ -380,39 +110,18 @@ def _zone_s(text: str, read: _Read, day: int | None, time_us: int | None) -> int
 def _stamp(text: str, clock: Clock, zone_s: int | None) -> str:
     """ISO text; a zone is UTC after all."""
     assert clock.day is not None
-    total_us = clock.day * _DAY_US + (clock.time_us or 0) - (zone_s or 0) * _SECOND_US
-    number, time_us = divmod(total_us, _DAY_US)
-    year, month, day = _calendar(number)
+    total_us = clock.day * DAY_US + (clock.time_us or 0) - (zone_s or 0) * SECOND_US
+    number, time_us = divmod(total_us, DAY_US)
+    year, month, day = calendar(number)
     if number < _FIRST_DAY or year > _LAST_YEAR:
         raise DatabaseError("22008", f'timestamp out of range: "{text}"')
     zone = "" if zone_s is None else "+00:00"
-    return f"{_date_text(year, month, day)}T{_time_text(time_us)}{zone}{_era(year)}"
-
-
-def _calendar(number: int) -> tuple[int, int, int]:
-    """Year (0 is 1 BC), month and day of a number of days since 1970."""
-    cycles, rest = divmod(number, _CYCLE_DAYS)
-    shown = date(1970, 1, 1) + timedelta(days=rest)
-    return shown.year + cycles * _CYCLE_YEARS, shown.month, shown.day
-
-
-def _date_text(year: int, month: int, day: int) -> str:
-    return f"{year if year > 0 else 1 - year:04}-{month:02}-{day:02}"
-
-
-def _era(year: int) -> str:
-    return "" if year > 0 else " BC"
-
-
-def _time_text(time_us: int) -> str:
-    seconds, fraction_us = divmod(time_us, _SECOND_US)
-    fraction = f".{fraction_us:06}".rstrip("0") if fraction_us else ""
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{fraction}"
+    return f"{date_text(year, month, day)}T{time_text(time_us)}{zone}{era(year)}"
 
 
 def timestamp_text(now_s: float) -> str:
     """A moment (seconds since the epoch) as `timestamptz`, to the microsecond."""
-    microseconds = round(now_s * _SECOND_US)
-    day, time_us = divmod(microseconds, _DAY_US)
-    year, month, number = _calendar(day)
-    return f"{_date_text(year, month, number)}T{_time_text(time_us)}+00:00"
+    microseconds = round(now_s * SECOND_US)
+    day, time_us = divmod(microseconds, DAY_US)
+    year, month, number = calendar(day)
+    return f"{date_text(year, month, number)}T{time_text(time_us)}+00:00"
