@@ -1,6 +1,7 @@
 """Storm: clients do not hammer a server that is down, nor meet it all at once when it is back.
 
-RATE and SPREAD of `failures.md` §0.4, with the shares of §D3 note 3 for a single seed.
+RATE and SPREAD of `failures.md` §0.4, with the shares of §D3 note 3 for a single seed. A fleet that
+the nemesis itself has started or woken at one instant is not judged by how it spreads.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.checkers.course import struck
 from harness.checkers.words import count, examples
 from harness.history import History, Op
 from harness.verdict import Outcome, Sli, Verdict
@@ -148,12 +150,15 @@ def _fullest_buckets(history: History) -> Iterator[Bucket]:
 
 
 def _acts(history: History) -> Iterator[tuple[float, float, float]]:
-    """When the nemesis began each act, when it had acted, and when it began the next."""
+    """When the nemesis began each act, when it had acted, and when it began the next; without the
+    acts that leave no client a choice of its moment."""
+    at_one_instant = {fault.fault for fault in struck(history) if "spread" in fault.spoils}
     begun = [op for op in history.ops if op.process == "nemesis" and op.type == "invoke"]
     acted_s = {op.id: op.time_s for op in history.ops if op.process == "nemesis"}
     begun_s = [op.time_s for op in begun]
     for op, next_s in zip(begun, [*begun_s[1:], math.inf], strict=False):
-        yield op.time_s, acted_s[op.id], next_s
+        if op.value["fault"] not in at_one_instant:
+            yield op.time_s, acted_s[op.id], next_s
 
 
 def _fullest(ops: Sequence[Op], from_s: float, clients: int, share_max: float) -> Bucket:

@@ -59,14 +59,19 @@ PROCESS: tuple[FaultKind, ...] = (
         "suspend",
         "the client's process stands still (SIGSTOP), with its sockets open",
         _suspend,
-        spoils=("word",),
+        spoils=("word", "spread"),
     ),
-    _kind("kill", "the client's process is killed (SIGKILL), and started again at the heal", _kill),
+    _kind(
+        "kill",
+        "the client's process is killed (SIGKILL), and started again at the heal",
+        _kill,
+        spoils=("spread",),
+    ),
     _kind(
         "block",
         "something blocks the client's event loop",
         _block,
-        spoils=("word",),
+        spoils=("word", "spread"),
     ),
     _kind(
         "callback_slow",

@@ -25,6 +25,17 @@ def spread(clients: int, from_s: float, to_s: float) -> list[float]:
     return [from_s + (to_s - from_s) * number / clients for number in range(clients)]
 
 
+def test_a_fleet_that_was_started_at_one_instant_cannot_spread() -> None:
+    """By the nemesis, as after `kill`; what comes of its next act is judged again."""
+    story = herd(200, [30.1] * 200).fault("kill", 40.0, 45.0, spoils=["spread"]).ends(90.0)
+    for number in range(200):
+        story.handshake(f"client-{number}", 45.1, conn=2000 + number)
+    verdict = storm(story.history())
+    assert verdict.evidence["all at once"] == [
+        "200 handshakes of 200 clients (100%) in the 100 ms from 30.1 s on, at most 20% allowed"
+    ]
+
+
 def test_a_perfect_client_knocks_seldom() -> None:
     verdict = storm(perfect_run().history())
     assert verdict.outcome is Outcome.VALID
