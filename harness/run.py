@@ -16,6 +16,8 @@ from typing import Any
 from harness.application import Application
 from harness.checkers import judge
 from harness.clients.contract import Maker
+from harness.clients.crowd import CROWD_STARTS_WITHIN_S, TooManyPrograms, crowd
+from harness.clients.program import Program
 from harness.generator import Act, Call, timeline
 from harness.nemesis import CannotExpress, Nemesis, cohorts, misfit
 from harness.nemesis.schedules import dumps
@@ -84,7 +86,7 @@ def _play_and_judge(storm: Storm, world: World, store: Store | None) -> Judgemen
         )
     except CannotExpress as error:
         return _only(Outcome.NOT_APPLICABLE, f"{world.name} cannot express it: {error}")
-    except WorldFailed as error:
+    except (WorldFailed, TooManyPrograms) as error:
         return _only(Outcome.UNKNOWN, str(error))
     except (SimDeadlock, VirtualTimeLimit) as error:
         return _only(Outcome.UNKNOWN, f"the run hung: {error}")
@@ -138,6 +140,8 @@ class _Run:
             name: Process(name, env.client(name, storm.maker), env, recorder)
             for name in self._workload.names()
         }
+        clients = [process.client for process in self._processes.values()]
+        self._programs = sum(isinstance(client, Program) for client in clients)
         self._numbers = {topic: itertools.count(1) for topic in self._workload.topics}
         self._rows = itertools.count(1)
         self._last_row = 0
@@ -149,7 +153,14 @@ class _Run:
         self._nemesis = Nemesis(levers, recorder, self._workload.names(), env.seed)
 
     async def tell(self) -> None:
-        """Steady state, faults, calm, last round, final reads."""
+        """Steady state, faults, calm, last round, final reads.
+
+        Begins when the machine has room for all clients that are programs of their own.
+        """
+        async with crowd().room(self._programs):
+            await self._tell()
+
+    async def _tell(self) -> None:
         background: list[asyncio.Task[None]] = []
         try:
             self._phase("steady")
@@ -194,7 +205,8 @@ class _Run:
             asyncio.create_task(arrive(process, rng.uniform(0, spread_s)))
             for process in self._processes.values()
         ]
-        await asyncio.wait(arrivals, timeout=CONNECT_WITHIN_S + spread_s)
+        queue_s = CROWD_STARTS_WITHIN_S if self._programs else 0.0
+        await asyncio.wait(arrivals, timeout=CONNECT_WITHIN_S + spread_s + queue_s)
         await _stop(arrivals)
 
     async def _source(self) -> None:

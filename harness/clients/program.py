@@ -13,12 +13,13 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 from harness.clients.contract import Listener
+from harness.clients.crowd import crowd
 from harness.history import Op
 from harness.nemesis import CannotExpress
 from harness.redact import redact
@@ -68,10 +69,11 @@ class Program:
     async def open(self, url: str, name: str) -> None:
         """Start the program, unless it runs, and let it connect. Raises `ProgramFailed`."""
         self._name = name
-        async with self._turn:
-            if self._running is None or self._over:
-                await self._begin()
-        opened = await self._ask("open", {"url": url, "name": name, "seed": self._seed})
+        async with crowd().start() if self._ended_or_new else nullcontext():
+            async with self._turn:
+                if self._ended_or_new:
+                    await self._begin()
+            opened = await self._ask("open", {"url": url, "name": name, "seed": self._seed})
         if opened.type != "ok":
             raise ProgramFailed(opened.error or "the program did not open")
 
@@ -127,6 +129,10 @@ class Program:
             raise CannotExpress(f"the program does not know {f!r}: {done.error}")
 
     # The pipes.
+
+    @property
+    def _ended_or_new(self) -> bool:
+        return self._running is None or bool(self._over)
 
     async def _begin(self) -> None:
         self._running, self._over = await self._start(), ""
