@@ -7,19 +7,16 @@ from typing import Any
 
 from sqlglot import exp
 
-from fake_server.database import definitions
+from fake_server.database import definitions, results
 from fake_server.database.catalog import Caller, OnConflict, Predicate, Row, Table
 from fake_server.database.errors import DatabaseError, undefined_column, unsupported
 from fake_server.database.expressions import evaluate, is_true
-from fake_server.database.ordering import order_key
 from fake_server.database.scope import Scope
 from fake_server.database.sql import name_of, table_key
 from fake_server.database.store import Store
 from fake_server.database.typed import Typed, assign, typed_row
 
 Relation = list[dict[str, Typed]]
-
-_SERIES_MAX = 1_000_000
 
 
 class Session:
@@ -53,18 +50,22 @@ class Session:
         """The rows of a SELECT over at most one relation, within an outer scope."""
         if not isinstance(statement, exp.Select):
             raise unsupported(statement.sql(dialect="postgres")[:200])
-        _refuse_clauses(statement)
+        results.refuse_clauses(statement)
         scopes = [
             inner
             for inner in self._sources(statement, scope)
             if _holds(statement.args.get("where"), inner)
         ]
-        if _counts(statement):
+        if results.counts(statement):
             return [{"count": Typed("int8", len(scopes))}]
-        shown = [(inner, row) for inner in scopes for row in _project(statement.expressions, inner)]
+        shown = [
+            (inner, row)
+            for inner in scopes
+            for row in results.project(statement.expressions, inner)
+        ]
         order = statement.args.get("order")
         for ordered in reversed(order.expressions if order else []):
-            _sort(shown, ordered)
+            results.sort(shown, ordered)
         first, limit = (statement.args.get(name) for name in ("offset", "limit"))
         rows = [row for _, row in shown][int(first.expression.this) if first else 0 :]
         return rows[: int(limit.expression.this)] if limit else rows
@@ -75,12 +76,12 @@ class Session:
             yield scope.within({})
         elif isinstance(source.this.this, exp.Anonymous):
             alias = source.this.alias or str(source.this.this.this).lower()
-            for value in _series(source.this.this, scope):
+            for value in results.series(source.this.this, scope):
                 yield scope.within({alias: {alias: value}})
         else:
             table = self._database.find_table(table_key(source.this))
             alias = source.this.alias or table.name
-            _require_columns(statement, scope.within({alias: _nulls(table)}))
+            results.require_columns(statement, scope.within({alias: results.nulls(table)}))
             for row in self._database.select(table, scope.caller):
                 yield scope.within({alias: typed_row(table, row)})
 
@@ -164,7 +165,7 @@ class Session:
     def _where(self, table: Table, statement: exp.Update | exp.Delete) -> Predicate | None:
         where = statement.args.get("where")
         alias = statement.this.alias or table.name
-        _require_columns(statement, self._scope.within({alias: _nulls(table)}))
+        results.require_columns(statement, self._scope.within({alias: results.nulls(table)}))
         if where is None:
             return None
         return lambda row: is_true(where.this, self._row_scope(table, statement.this, row))
@@ -177,7 +178,7 @@ class Session:
         return [
             {name: typed.value for name, typed in projected.items()}
             for scope in scopes
-            for projected in _project(returning.expressions, scope)
+            for projected in results.project(returning.expressions, scope)
         ]
 
     # The rest.
@@ -225,112 +226,8 @@ class Session:
         return []
 
 
-def _nulls(table: Table) -> dict[str, Typed]:
-    return {column.name: Typed(column.type, None) for column in table.columns}
-
-
-def _require_columns(statement: exp.Expr, scope: Scope) -> None:
-    """Find a column that does not exist also where there is no row to evaluate it on."""
-    owner = statement if isinstance(statement, exp.Select) else None
-    clauses = [statement.args.get(name) for name in ("where", "returning")]
-    for clause in (*(clause for clause in clauses if clause), *_outputs(statement)):
-        for column in clause.find_all(exp.Column):
-            if column.find_ancestor(exp.Select) is owner:
-                evaluate(column, scope)
-
-
-def _outputs(statement: exp.Expr) -> list[exp.Expr]:
-    return statement.expressions if isinstance(statement, exp.Select) else []
-
-
-def _refuse_clauses(statement: exp.Select) -> None:
-    for clause in ("joins", "group", "having", "distinct", "with_", "windows"):
-        if statement.args.get(clause):
-            raise unsupported(statement.sql(dialect="postgres")[:200])
-
-
-def _sort(shown: list[tuple[Scope, dict[str, Typed]]], ordered: exp.Ordered) -> None:
-    """Order the rows by one expression: a column of the result, its number, or any other."""
-    keyed = [(_ordered_by(ordered.this, *pair), pair) for pair in shown]
-    nulls = [pair for key, pair in keyed if key.value is None]
-    others = [(order_key(*key), pair) for key, pair in keyed if key.value is not None]
-    others.sort(key=lambda item: item[0], reverse=bool(ordered.args.get("desc")))
-    found = [pair for _, pair in others]
-    shown[:] = [*nulls, *found] if ordered.args.get("nulls_first") else [*found, *nulls]
-
-
-def _ordered_by(node: exp.Expr, scope: Scope, row: dict[str, Typed]) -> Typed:
-    if isinstance(node, exp.Literal) and not node.is_string:
-        return list(row.values())[int(node.this) - 1]
-    if isinstance(node, exp.Column) and not node.args.get("table") and name_of(node) in row:
-        return row[name_of(node)]
-    return evaluate(node, scope)
-
-
 def _holds(where: exp.Where | None, scope: Scope) -> bool:
     return where is None or is_true(where.this, scope)
-
-
-def _counts(statement: exp.Select) -> bool:
-    items = [item.unalias() for item in statement.expressions]
-    return (
-        len(items) == 1
-        and isinstance(items[0], exp.Anonymous)
-        and (str(items[0].this).lower() == "count")
-    )
-
-
-def _project(items: list[exp.Expr], scope: Scope) -> Iterator[dict[str, Typed]]:
-    """The output row; or several, when a series is selected."""
-    for item in items:
-        if _is_series(item.unalias()):
-            for value in _series(item.unalias(), scope):
-                yield {_output_name(item): value}
-            return
-    row: dict[str, Typed] = {}
-    for item in items:
-        if isinstance(item, exp.Star):
-            for columns in scope.relations.values():
-                row |= columns
-        else:
-            row[_free_name(_output_name(item), row)] = evaluate(item, scope)
-    yield row
-
-
-def _free_name(name: str, row: dict[str, Typed]) -> str:
-    """Postgres may give two columns one name; here the later ones get a number."""
-    if name not in row:
-        return name
-    return next(free for n in range(2, len(row) + 3) if (free := f"{name}_{n}") not in row)
-
-
-def _output_name(item: exp.Expr) -> str:
-    if isinstance(item, exp.Alias):
-        return name_of(item.args["alias"])
-    if isinstance(item, exp.Cast):
-        return _output_name(item.this)
-    if isinstance(item, exp.Dot):
-        return _output_name(item.expression)
-    if isinstance(item, exp.Column):
-        return name_of(item)
-    return str(item.this).lower() if isinstance(item, exp.Anonymous) else "?column?"
-
-
-def _is_series(item: exp.Expr) -> bool:
-    return isinstance(item, exp.Anonymous) and str(item.this).lower() == "generate_series"
-
-
-def _series(node: exp.Expr, scope: Scope) -> Iterator[Typed]:
-    if not _is_series(node):
-        raise unsupported(node.sql(dialect="postgres"))
-    bounds = [evaluate(item, scope).value for item in node.expressions]
-    first, last, step = (*bounds, 1)[:3]
-    if not all(isinstance(bound, int) for bound in (first, last, step)) or not step:
-        raise unsupported(node.sql(dialect="postgres"))
-    if abs(last - first) // abs(step) > _SERIES_MAX:
-        raise DatabaseError("54000", f"generate_series of more than {_SERIES_MAX} rows")
-    for number in range(first, last + (1 if step > 0 else -1), step):
-        yield Typed("int4", number)
 
 
 def _items(row: exp.Expr) -> list[exp.Expr]:
