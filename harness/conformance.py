@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -76,6 +77,7 @@ class _Check:
         if self._changes_of is not None:
             await self._listens(self._changes_of)
         await self._leaves()
+        await self._reopens()
         await self._closes()
 
     def _expect(self, holds: bool, rule: str) -> None:
@@ -163,6 +165,18 @@ class _Check:
         late = [op.f for op in self._events[before:]]
         self._expect("received" not in late, "a message was received after the leave")
 
+    async def _reopens(self) -> None:
+        """As an application does that is put to sleep and woken."""
+        came = self._times("handshake")
+        with suppress(Exception):  # What is wrong with a close is said when it closes for good.
+            async with asyncio.timeout(CALL_WITHIN_S):
+                await self._client.close()
+        await self._opens()
+        await asyncio.sleep(HEAR_WITHIN_S)
+        self._expect(
+            self._times("handshake") == came + 1, "an open after a close does not connect once"
+        )
+
     async def _closes(self) -> None:
         for time in ("first", "second"):
             try:
@@ -171,15 +185,17 @@ class _Check:
             except Exception as error:
                 self.problems.append(f"the {time} close() raised {words(error)}")
         await asyncio.sleep(HEAR_WITHIN_S)
-        gone = sum(f == "disconnect" for f, _ in self._truth)
-        came = sum(f == "handshake" for f, _ in self._truth)
-        self._expect(gone == came, "a connection outlives close()")
+        gone = self._times("disconnect") == self._times("handshake")
+        self._expect(gone, "a connection outlives close()")
 
     def _seen(self, f: str, **value: Any) -> bool:
         return any(
             op.f == f and all(op.value.get(key) == one for key, one in value.items())
             for op in self._events
         )
+
+    def _times(self, f: str) -> int:
+        return sum(one == f for one, _ in self._truth)
 
     def _members(self) -> list[dict[str, Any]]:
         return [one for one in self._env.levers.server.membership() if one["topic"] == TOPIC]

@@ -84,6 +84,15 @@ class Fragile(_Altered):
         await super().close()
 
 
+class OpenedOnce(_Altered):
+    opened = False
+
+    async def open(self, url: str, name: str) -> None:
+        if not self.opened:
+            self.opened = True
+            await super().open(url, name)
+
+
 class StayingOn(_Altered):
     async def invoke(self, op: Op) -> Op:
         return replace(op, type="ok") if op.f == "leave" else await super().invoke(op)
@@ -137,6 +146,7 @@ def test_an_adapter_that_misreports_changes_is_told_how(maker: Maker, complaint:
         (Stuttering, "reached the server 2 times"),
         (Clinging, "a connection outlives close"),
         (Fragile, r"the second close\(\) raised RuntimeError"),
+        (OpenedOnce, "an open after a close does not connect once"),
         (StayingOn, "still holds the join after an ok leave"),
     ],
 )

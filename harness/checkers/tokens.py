@@ -7,8 +7,8 @@ expires.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from harness.checkers.words import count, examples
 from harness.history import History, Op
@@ -16,6 +16,8 @@ from harness.verdict import Outcome, Verdict
 
 UNDER_WAY_S = 1.0
 """A join may be on its way to the server while the token changes."""
+AT_ONCE_S = 0.001
+"""A server that has been busy reads at once what has waited."""
 
 
 class Change(NamedTuple):
@@ -35,8 +37,9 @@ def tokens(history: History) -> Verdict:
     if not any(change.until_s < math.inf for change in changes):
         return Verdict(Outcome.NOT_APPLICABLE, "no client took a new token")
     judged, stale = 0, []
+    came_s = _came_s(history)
     for join in history.where("join", process="server"):
-        allowed = _allowed(join, changes)
+        allowed = _allowed(join, came_s.get(_key(join), join.time_s), changes)
         if allowed:
             judged += 1
             if join.value["token_id"] not in allowed:
@@ -50,14 +53,38 @@ def tokens(history: History) -> Verdict:
     return Verdict(Outcome.VALID, f"{count(judged, 'join')} with the newest token", evidence)
 
 
-def _allowed(join: Op, changes: Sequence[Change]) -> list[str]:
+def _came_s(history: History) -> Mapping[tuple[Any, ...], float]:
+    """When each join came to the server, which may be long before it is done with it.
+
+    It joins one channel of a connection after the other: what it reads right after one may have
+    waited since that one came.
+    """
+    came_s: dict[tuple[Any, ...], float] = {}
+    busy_s: dict[Any, tuple[float, float]] = {}
+    for op in history.ops:
+        if op.process != "server":
+            continue
+        if op.f == "frame" and op.value["event"] == "phx_join":
+            since_s, until_s = busy_s.get(op.value["conn"], (0.0, -math.inf))
+            waited = op.time_s - until_s < AT_ONCE_S
+            came_s[_key(op)] = since_s if waited else op.time_s
+        elif op.f == "join":
+            busy_s[op.value["conn"]] = came_s.get(_key(op), op.time_s), op.time_s
+    return came_s
+
+
+def _key(op: Op) -> tuple[Any, ...]:
+    return op.value["conn"], op.value["topic"], op.value["join_ref"]
+
+
+def _allowed(join: Op, came_s: float, changes: Sequence[Change]) -> list[str]:
     """The newest token that must have settled by then and those set since; none if none settled."""
     begun = [
         change
         for change in changes
         if change.client == join.value["client"] and change.from_s < join.time_s
     ]
-    settled = [index for index, change in enumerate(begun) if change.until_s < join.time_s]
+    settled = [index for index, change in enumerate(begun) if change.until_s < came_s]
     return [change.token_id for change in begun[settled[-1] :]] if settled else []
 
 

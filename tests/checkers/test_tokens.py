@@ -67,3 +67,26 @@ def test_the_token_of_one_client_is_not_anothers() -> None:
 def test_without_a_new_token_nothing_is_judged() -> None:
     story = Story().joins("client-0", 1.0)
     assert tokens(story.history()).outcome is Outcome.NOT_APPLICABLE
+
+
+def slowly_joined(story: Story, came_s: float, done_s: float, ref: str, token_id: str) -> Story:
+    """A join on connection 2 that keeps the server busy."""
+    story.frame("client-0", came_s, "phx_join", conn=2, ref=ref, join_ref=ref)
+    value = {"client": "client-0", "topic": "room", "conn": 2, "join_ref": ref}
+    return story.server(done_s, "join", **value, token_id=token_id)
+
+
+def test_a_join_is_judged_by_when_it_came_and_not_by_when_the_server_was_done_with_it() -> None:
+    """A server that is busy joining for ten seconds joins with the token that the join carries."""
+    story = slowly_joined(rotated(), 4.0, 14.0, "9", "first")
+    assert tokens(story.history()).outcome is Outcome.NOT_APPLICABLE
+    late = slowly_joined(rotated(), 7.0, 14.0, "9", "first")
+    assert tokens(late.history()).outcome is Outcome.INVALID
+
+
+def test_a_join_may_have_waited_for_another() -> None:
+    story = slowly_joined(rotated(), 4.0, 14.0, "9", "first")
+    waited = slowly_joined(story, 14.0, 24.0, "10", "first")
+    assert tokens(waited.history()).outcome is Outcome.NOT_APPLICABLE
+    later = slowly_joined(waited, 25.0, 26.0, "11", "first")
+    assert tokens(later.history()).outcome is Outcome.INVALID

@@ -161,3 +161,56 @@ def test_an_op_is_read() -> None:
         "no",
         "client-1",
     )
+
+
+def test_a_call_that_is_given_up_is_cancelled_in_the_program() -> None:
+    """It answers no call but shows what it was told to cancel."""
+    told = '{"type": "info", "f": "joined", "value": {"topic": str(op["value"]["id"])}}'
+    act = f"""if op['f'] == 'subscribe': continue
+    op['f'] == 'cancel' and print(json.dumps({told}), flush=True)"""
+
+    async def story(one: Program) -> None:
+        calling = asyncio.ensure_future(subscribe(one))
+        await asyncio.sleep(0.1)
+        calling.cancel()
+        await asyncio.wait([calling])
+        await asyncio.sleep(0.5)
+
+    _, heard = run(act, story)
+    assert [op.value["topic"] for op in heard[:1]] == ["2"], "the first call was open"
+
+
+def test_a_program_that_runs_is_opened_again_and_one_that_was_closed_is_started_again() -> None:
+    async def story(one: Program) -> list[int]:
+        pids = []
+        for closes in (False, True, False):
+            await one.open(URL, "client-0")
+            assert one._running is not None
+            pids.append(one._running.pid)
+            if closes:
+                await one.close()
+        return pids
+
+    (first, again, anew), _ = run("pass", story)
+    assert first == again != anew
+
+
+def test_an_open_that_meets_a_close_waits_for_its_end() -> None:
+    async def story(one: Program) -> bool:
+        await asyncio.gather(one.close(), one.open(URL, "client-0"))
+        return (await subscribe(one)).type == "ok"
+
+    works, _ = run("pass", story)
+    assert works
+
+
+def test_a_call_of_the_programs_own_is_an_event_with_its_id() -> None:
+    own = '{"id": -1, "type": "invoke", "f": "leave", "value": {"topic": "room"}}'
+    _, heard = run(f"op['f'] == 'subscribe' and print('{own}', flush=True)", subscribe)
+    assert [(op.id, op.type, op.f) for op in heard] == [(-1, "invoke", "leave")]
+
+
+@pytest.mark.parametrize("id", ["3", "null", '"-1"'])
+def test_a_call_of_the_programs_own_has_an_id_below_0(id: str) -> None:
+    with pytest.raises(ProgramFailed, match="id"):
+        read_op(b'{"id": %s, "type": "invoke", "f": "leave"}' % id.encode(), "client-1")
