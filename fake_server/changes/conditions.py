@@ -8,17 +8,10 @@ from typing import Any
 from fake_server.changes.filters import Filter
 from fake_server.database import DatabaseError, Table, cast, json_text, label, order_key
 from fake_server.database.like import ilike, like
+from fake_server.database.operators import ORDERS, SYMBOLS
 from fake_server.database.regex import imatches, matches
 from fake_server.database.typed import undefined_operator
 
-_ORDER: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
-    "eq": ("=", lambda left, right: left == right),
-    "neq": ("<>", lambda left, right: left != right),
-    "lt": ("<", lambda left, right: left < right),
-    "lte": ("<=", lambda left, right: left <= right),
-    "gt": (">", lambda left, right: left > right),
-    "gte": (">=", lambda left, right: left >= right),
-}
 _TEXT: dict[str, Callable[[str, str], bool]] = {
     "like": like,
     "ilike": ilike,
@@ -111,7 +104,9 @@ def _holds(condition: Filter, type_name: str, text: str | None) -> bool | None:
     if operator in _TEXT:
         return _TEXT[operator](str(value), str(operand))
     key, other = order_key(type_name, value), order_key(type_name, operand)
-    return bool(key != other) if operator == "isdistinct" else _ORDER[operator][1](key, other)
+    if operator == "isdistinct":
+        return bool(key != other)
+    return ORDERS[SYMBOLS[operator]](int(key > other) - int(key < other))
 
 
 def _is_among(condition: Filter, type_name: str, value: Any) -> bool | None:
@@ -132,7 +127,7 @@ def _flat(items: list[Any]) -> list[Any]:
 
 
 def _require_operator(operator: str, type_name: str) -> None:
-    symbol = _ORDER.get(operator, ("=", None))[0]
+    symbol = SYMBOLS.get(operator, "=")
     if operator not in _TEXT and type_name in _WITHOUT_EQUALITY:
         raise undefined_operator(type_name, symbol, type_name)
     if operator == "ilike" and type_name == "bytea":

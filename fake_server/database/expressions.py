@@ -84,12 +84,12 @@ def _binary(operator: Operator) -> Operation:
     return operation
 
 
-def _comparison(symbol: str, test: Callable[[int], bool]) -> Operation:
-    compared = _binary(operators.comparison(symbol, test))
+def _comparison(symbol: str) -> Operation:
+    compared = _binary(operators.comparison(symbol))
 
     def operation(node: Any, scope: Scope) -> Typed:
         if isinstance(node.right, exp.Any):
-            return _any_of(evaluate(node.left, scope), node.right, scope, test)
+            return _any_of(evaluate(node.left, scope), node.right, scope, operators.ORDERS[symbol])
         return compared(node, scope)
 
     return operation
@@ -114,7 +114,7 @@ def _in(node: exp.In, scope: Scope) -> Typed:
         items = [_only(row) for row in rows]
     else:
         items = [evaluate(item, scope) for item in node.expressions]
-    return operators.any_of(left, items, lambda order: order == 0)
+    return operators.any_of(left, items, operators.ORDERS["="])
 
 
 def _between(node: exp.Between, scope: Scope) -> Typed:
@@ -232,12 +232,12 @@ _OPERATIONS: dict[type[exp.Expr], Operation] = {
     exp.And: _logic("AND", operators.both),
     exp.Or: _logic("OR", operators.either),
     exp.Not: _not,
-    exp.EQ: _comparison("=", lambda order: order == 0),
-    exp.NEQ: _comparison("<>", lambda order: order != 0),
-    exp.LT: _comparison("<", lambda order: order < 0),
-    exp.LTE: _comparison("<=", lambda order: order <= 0),
-    exp.GT: _comparison(">", lambda order: order > 0),
-    exp.GTE: _comparison(">=", lambda order: order >= 0),
+    exp.EQ: _comparison("="),
+    exp.NEQ: _comparison("<>"),
+    exp.LT: _comparison("<"),
+    exp.LTE: _comparison("<="),
+    exp.GT: _comparison(">"),
+    exp.GTE: _comparison(">="),
     exp.NullSafeEQ: _binary(operators.distinct(False)),
     exp.NullSafeNEQ: _binary(operators.distinct(True)),
     exp.In: _in,

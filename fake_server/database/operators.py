@@ -23,6 +23,19 @@ Operator = Callable[[Typed, Typed], Typed]
 """What two operands come to."""
 
 
+ORDERS: dict[str, Callable[[int], bool]] = {
+    "=": lambda order: order == 0,
+    "<>": lambda order: order != 0,
+    "<": lambda order: order < 0,
+    "<=": lambda order: order <= 0,
+    ">": lambda order: order > 0,
+    ">=": lambda order: order >= 0,
+}
+"""What a comparison says of an order: -1, 0 or 1."""
+SYMBOLS = {"eq": "=", "neq": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+"""Of comparisons, by the names that filters have for them."""
+
+
 def both(sides: Sequence[bool | None]) -> bool | None:
     """`and`."""
     return False if False in sides else None if None in sides else True
@@ -33,8 +46,9 @@ def either(sides: Sequence[bool | None]) -> bool | None:
     return True if True in sides else None if None in sides else False
 
 
-def comparison(symbol: str, test: Callable[[int], bool]) -> Operator:
+def comparison(symbol: str) -> Operator:
     """`=` and its like: what their order says, null where one is null."""
+    test = ORDERS[symbol]
 
     def operator(left: Typed, right: Typed) -> Typed:
         order = compare(left, right, symbol)

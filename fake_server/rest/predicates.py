@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from fake_server.database import DatabaseError, Row, Table, types
 from fake_server.database.like import ilike, like
-from fake_server.database.operators import contains
+from fake_server.database.operators import ORDERS, SYMBOLS, both, contains, either
 from fake_server.database.regex import imatches, matches
 from fake_server.database.typed import Typed, compare, convert, undefined_operator
 from fake_server.rest.model import Condition, Logic, Tree
@@ -19,14 +19,6 @@ T = TypeVar("T")
 Test = Callable[[Row], bool | None]
 """Whether a row fits; None is SQL's unknown."""
 
-_ORDERS: dict[str, tuple[str, Callable[[int], bool]]] = {
-    "eq": ("=", lambda order: order == 0),
-    "neq": ("<>", lambda order: order != 0),
-    "gt": (">", lambda order: order > 0),
-    "gte": (">=", lambda order: order >= 0),
-    "lt": ("<", lambda order: order < 0),
-    "lte": ("<=", lambda order: order <= 0),
-}
 _PATTERNS: dict[str, tuple[str, Callable[[str, str], bool]]] = {
     "like": ("~~", like),
     "ilike": ("~~*", ilike),
@@ -55,22 +47,12 @@ def tree_test(table: Table, tree: Tree, special: Callable[[Condition], Test | No
 
 def all_of(tests: list[Callable[[T], bool | None]]) -> Callable[[T], bool | None]:
     """`AND`, with SQL's unknown."""
-
-    def test(operand: T) -> bool | None:
-        found = [each(operand) for each in tests]
-        return False if False in found else None if None in found else True
-
-    return test
+    return lambda operand: both([each(operand) for each in tests])
 
 
 def any_of(tests: list[Callable[[T], bool | None]]) -> Callable[[T], bool | None]:
     """`OR`, with SQL's unknown."""
-
-    def test(operand: T) -> bool | None:
-        found = [each(operand) for each in tests]
-        return True if True in found else None if None in found else False
-
-    return test
+    return lambda operand: either([each(operand) for each in tests])
 
 
 def _negated(test: Test, negated: bool) -> Test:
@@ -104,7 +86,7 @@ def _value_test(kind: str, condition: Condition) -> ValueTest:
         return any_of(options)
     if operator == "isdistinct":
         return _distinct(kind, condition.value)
-    if operator in _ORDERS:
+    if operator in SYMBOLS:
         return _ordered(kind, operator, condition.value)
     if operator in _PATTERNS:
         return _pattern(kind, operator, condition.value)
@@ -129,7 +111,8 @@ def _literal(kind: str, text: str) -> Typed:
 
 
 def _ordered(kind: str, operator: str, text: str) -> ValueTest:
-    symbol, test = _ORDERS[operator]
+    symbol = SYMBOLS[operator]
+    test = ORDERS[symbol]
     if kind == "json":
         raise undefined_operator(kind, symbol, "unknown")
     wanted = _literal(kind, text)
