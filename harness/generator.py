@@ -20,12 +20,15 @@ class Act:
 
 
 CALLS: Mapping[str, tuple[str, ...]] = {
+    "open": (),
     "subscribe": ("topic",),
     "leave": ("topic",),
     "broadcast": ("topic", "id"),
     "set_token": ("token_id",),
+    "close": (),
 }
-"""What an application may call, and what each call must say."""
+"""What an application may call, and what each call must say. A client that is closed is to be
+opened again, and then told again what is wanted of it."""
 
 
 class BadCall(ValueError):

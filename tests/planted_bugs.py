@@ -31,6 +31,7 @@ from harness.manager import (
 )
 from harness.manager.feed import Feed
 from harness.manager.sends import Outgoing
+from harness.manager.states import State
 from harness.protocol import PHOENIX, POSTGRES_CHANGES, Message
 
 FRAME_S = 1 / 60
@@ -488,6 +489,20 @@ class ForgetsAnEarlyLeave(ConnectionCore):
     def unsubscribe(self, channel: ChannelCore, now_s: float) -> None:
         if channel.state is ChannelState.JOINED:
             super().unsubscribe(channel, now_s)
+
+
+class DialsOnAfterClose(ConnectionCore):
+    """px#2857*: the timer of the next attempt outlives a close."""
+
+    def stop(self) -> None:
+        retry_s = self._retry_s
+        super().stop()
+        self._retry_s = retry_s
+
+    def timer(self, now_s: float) -> None:
+        if self.state is State.STOPPED and self._retry_s is not None and now_s >= self._retry_s:
+            self.start()
+        super().timer(now_s)
 
 
 class DiesInCallback(Manager):

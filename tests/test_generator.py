@@ -1,6 +1,8 @@
 """Schedules as values."""
 
-from harness.generator import call, calm_s, timeline
+import pytest
+
+from harness.generator import BadCall, call, calm_s, timeline
 from harness.nemesis import Fault
 
 OUTAGE = Fault("refuse", after_s=5, for_s=20)
@@ -21,3 +23,9 @@ def test_calm_begins_after_the_last_act_of_anybody() -> None:
 def test_a_call_names_its_process_and_its_value() -> None:
     one = call(1, "leave", process="client-3", topic="room")
     assert (one.process, one.value) == ("client-3", {"topic": "room"})
+
+
+def test_an_application_may_close_its_client_and_open_it() -> None:
+    assert [call(1, f).value for f in ("close", "open")] == [{}, {}]
+    with pytest.raises(BadCall, match="it must say: "):
+        call(1, "close", topic="room")

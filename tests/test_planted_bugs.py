@@ -54,6 +54,10 @@ TIMED_OUT = Scenario(
     faults=[Fault("late_joins", after_s=2, for_s=20, delay_s=15)],
     calls=[call(4, "subscribe", topic="other"), call(14.2, "leave", topic="other")],
 )
+CLOSED = Scenario(
+    faults=[Fault("refuse", after_s=2, for_s=8)],
+    calls=[call(5, "close"), call(40, "open"), call(40.1, "subscribe", topic="room")],
+)
 SLOW = Scenario(faults=[Fault("slow", after_s=5, for_s=15, latency_s=2.0)])
 REVOLVING_DOOR = Scenario(
     faults=[Fault("accept_then_close", after_s=3, for_s=60, code=1011)], recovery_within_s=45
@@ -75,6 +79,7 @@ RAISING = Scenario(
 UNHEARD = Scenario(faults=[Fault("hole", after_s=3, for_s=40)], workload=Changes())
 
 PLANTED = [
+    Planted("dials on after close", bugs.with_core(bugs.DialsOnAfterClose), CLOSED, "quiet"),
     Planted("no heartbeat check", bugs.with_core(bugs.NoHeartbeatCheck), MUTE, "recovery"),
     Planted("no heartbeat check", bugs.with_core(bugs.NoHeartbeatCheck), MUTE, "truth"),
     Planted("gives up after five", bugs.with_core(bugs.GivesUpAfterFive), OUTAGE, "recovery"),

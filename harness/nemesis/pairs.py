@@ -30,7 +30,7 @@ PAIR = (
 APART = (
     Parameter("gap_s", SECONDS, 0.0, "how long after the first the second begins", "seconds"),
     Parameter(
-        "turns", whole(0, TURNS_MAX), 0, "and how many turns of the client's event loop after that"
+        "turns", whole(0, TURNS_MAX), 0, "and how many turns of the calling event loop after that"
     ),
     Parameter(
         "jitter_s", SECONDS, 0.0, "and up to so much more, drawn from the run's seed", "seconds"
@@ -41,7 +41,7 @@ CANCELLED = (
     Parameter("topic", one_of(*TOPICS), "aside", _TOPIC_MEANING),
     Parameter("cancel_after_s", SECONDS, 0.0, "how long it may run", "seconds"),
     Parameter(
-        "turns", whole(0, TURNS_MAX), 0, "and how many turns of the client's event loop after that"
+        "turns", whole(0, TURNS_MAX), 0, "and how many turns of the calling event loop after that"
     ),
 )
 
