@@ -166,8 +166,6 @@ class SimTransport(transports._FlowControlMixin):
 
     def drained(self) -> None:
         """Some of what was written has left."""
-        if self.stands:
-            return
         self._enter(self._flow()._maybe_resume_protocol)
         if self._closing and not self.gone and not self._out.waiting_bytes:
             self._close_socket(None)

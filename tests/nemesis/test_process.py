@@ -22,9 +22,11 @@ from harness.clients.registry import load_client
 from harness.history import History, Op
 from harness.nemesis import FAULTS, Fault, Nemesis
 from harness.nemesis.process import PROCESS
+from harness.process import Process
+from harness.recorder import Recorder
 from harness.run import Storm, run_storm
 from harness.scenario import Scenario
-from harness.store import Cell, Store
+from harness.store import Cell, HistoryWriter, Store
 from harness.verdict import Judgement, Outcome
 from harness.workloads import Broadcast
 from harness.worlds.sim import SimWorld
@@ -284,6 +286,42 @@ def test_a_client_within_our_process_is_not_struck_and_the_mend_is_named(name: s
     world.close()
     assert judgement.outcome is Outcome.NOT_APPLICABLE
     assert "run it as a program, as manager_process does" in judgement.reason
+
+
+@pytest.mark.parametrize("after_s", [2.05, 2.1, 2.3])
+def test_a_client_is_killed_in_the_middle_of_its_own_calls(after_s: float) -> None:
+    """They end with it, and the application's way back to what it wants does not."""
+    faults = [
+        Fault("callback_reenters", after_s=2, for_s=20, count=50),
+        Fault("kill", after_s=after_s, for_s=5),
+    ]
+    traffic = Broadcast(clients=2, period_s=0.1)
+    scenario = Scenario(faults=faults, workload=traffic, faults_felt="any", recovery_within_s=20)
+    cell = Cell("calls", "manager", "sim", 1)
+    judgement = run_storm(Storm(cell, scenario, Manager), SimWorld(make_server))
+    assert judgement.outcome is Outcome.VALID, judgement.reason
+
+
+def test_a_call_that_a_callback_begins_is_the_runners_and_ends_though_the_client_is_killed() -> (
+    None
+):
+    async def story(env: Env) -> None:
+        process = Process("client-0", env.client("client-0", Manager), env, recorder)
+        recorder.start(env.now_s)
+        sent = {"topic": "room", "id": 1}
+        process.mishaps.add("joined", lambda: process.begin("broadcast", sent))
+        await process.call("open", {})
+        await process.call("subscribe", {"topic": "room"})
+        client: Any = process.client
+        await client.kill()
+        await asyncio.sleep(1)
+        recorder.end()
+
+    writer = HistoryWriter(None, Scenario().header("calls", "manager", "sim", 1))
+    recorder = Recorder(writer)
+    SimWorld(make_server).play(story, 1, lambda *_: None)
+    ends = [op.type for op in writer.history().where("broadcast", process="client-0")]
+    assert ends == ["invoke", "info"]
 
 
 def test_virtual_time_holds_no_program() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from harness.manager import Config, ConnectionCore, DialFailed, Event, Failure, State, Stopped
 from harness.manager.shell.driver import Driver
+from harness.sim import SimLoop, run
 
 NOWHERE = "ws://127.0.0.1:9/websocket"
 
@@ -47,6 +48,38 @@ async def test_a_timer_that_comes_a_hair_early_still_does_what_is_due() -> None:
     driver._on_timer(deadline_s)
     assert core.state is State.CONNECTING
     await driver.stop()
+
+
+def test_a_standstill_is_told_before_any_timer_that_it_made_late() -> None:
+    """A silence that was ours would be taken for the server's death."""
+    told: list[str] = []
+
+    class Core(ConnectionCore):
+        deadline_s: float | None = 0.5
+
+        def next_deadline(self) -> float | None:
+            return self.deadline_s
+
+        def woke(self, stood_s: float, now_s: float) -> None:
+            told.append("woke")
+
+        def timer(self, now_s: float) -> None:
+            told.append("timer")
+            self.deadline_s = None
+
+    async def main(loop: SimLoop) -> None:
+        host, config = loop.make_host("a"), Config()
+        core = Core(config=config, rng=Random(1))
+        driver = Driver(core, NOWHERE, config, lambda event: None)
+        driver._loop, core.state = loop, State.CONNECTED
+        host.run(driver.act, lambda: None)
+        host.suspend()
+        await asyncio.sleep(10)
+        host.resume()
+        await asyncio.sleep(0.1)
+
+    run(main)
+    assert told == ["woke", "timer"]
 
 
 @pytest.mark.asyncio
