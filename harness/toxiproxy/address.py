@@ -10,6 +10,8 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 PORT_MAX = 65535
+HOST_CHARS_MAX = 253
+"""No longer name exists, and encoding a very long one would hold up the loop for seconds."""
 ANY = ("", "0.0.0.0", "::")
 
 _BIND_ERRORS = {
@@ -42,6 +44,8 @@ def split(text: str) -> tuple[str, str]:
         return host[1:-1], port
     if ":" in host:
         raise BadAddress(f"address {text}: too many colons in address")
+    if len(host) > HOST_CHARS_MAX:
+        raise BadAddress(f"lookup {host}: no such host")
     return host, port
 
 
@@ -53,7 +57,7 @@ async def resolve(text: str) -> Address:
         return Address(host, port)
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, ValueError):  # of which the last is a name that no resolver can be asked for
         raise BadAddress(f"lookup {host}: no such host") from None
     # Go prefers IPv4 where a name has both.
     found.sort(key=lambda info: info[0] != socket.AF_INET)
@@ -88,7 +92,7 @@ def _port(text: str) -> int:
         return int(text)
     try:
         return socket.getservbyname(text, "tcp") if text else 0
-    except OSError:
+    except (OSError, ValueError):  # of which the last is a name with a null character
         raise BadAddress(f"lookup tcp/{text}: unknown port") from None
 
 

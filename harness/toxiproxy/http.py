@@ -18,6 +18,8 @@ REQUEST_WITHIN_S = 15.0
 the connection is told so before it is closed."""
 IDLE_TIMEOUT_S = 60.0
 """A connection is closed that asks nothing for this long, or leaves its answer unread."""
+LINGER_S = 0.5
+"""How long more is read, and forgotten, from who was refused in the middle of a request; as Go."""
 HANDLER_TIMEOUT_S = 25.0
 """An answer that takes longer (a name that does not resolve) becomes a 503."""
 TIMEOUT_PAGE = "<html><head><title>Timeout</title></head><body><h1>Timeout</h1></body></html>"
@@ -52,6 +54,7 @@ class HttpConnection(asyncio.Protocol):
         self._answering: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._asked_nothing = False
+        self._refused = False
         # The client does not read its answers: no more of its requests are taken meanwhile.
         self._congested = False
         self._answered = False
@@ -62,12 +65,16 @@ class HttpConnection(asyncio.Protocol):
         self._wait(REQUEST_WITHIN_S, self._late)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         if self._asked_nothing:
             self._asked_nothing = False
             self._wait(REQUEST_WITHIN_S, self._late)
         self._take(data)
 
     def eof_received(self) -> bool:
+        if self._refused:
+            return False
         self._take(b"")
         return self._answering is not None
 
@@ -146,6 +153,10 @@ class HttpConnection(asyncio.Protocol):
                 )
         except TimeoutError:
             answer = Answer(503, TIMEOUT_PAGE, "text/html; charset=utf-8", routed=False)
+        except Exception:
+            # Ours to mend. As with Go's server the client is dropped, and does not wait for ever.
+            self.abort()
+            raise
         self._answering = None
         if self._transport:
             self._send(answer, head=method == "HEAD")
@@ -170,7 +181,15 @@ class HttpConnection(asyncio.Protocol):
         """Answer a broken request, if it can still be answered, and close."""
         if self._wire.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self._send(Answer(status, reason + "\n", "text/plain; charset=utf-8", routed=False))
-        self._close()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close our end, and for a moment read what still comes: a reset would outrun the answer
+        to who has not yet sent all."""
+        self._refused = True
+        if self._transport and not self._transport.is_closing():
+            self._transport.write_eof()
+            self._wait(LINGER_S, self.abort)
 
     def _send(self, answer: Answer, *, head: bool = False) -> None:
         body = answer.body.encode()

@@ -167,6 +167,55 @@ async def test_a_name_of_odd_characters_is_kept_and_found(name: str) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("listen", "complaint"),
+    [
+        ("a" * 64 + ":0", "no such host"),
+        ("a" * 70_000 + ":0", "no such host"),
+        ("ü" * 64 + ":0", "no such host"),
+        ("a..b:0", "no such host"),
+        ("\0:0", "no such host"),
+        ("127.0.0.1:\0", "unknown port"),
+        ("127.0.0.1:" + "9" * 70_000, "invalid port"),
+    ],
+)
+async def test_what_is_no_host_or_port_is_told(listen: str, complaint: str) -> None:
+    async with running() as wire, asyncio.timeout(PROMPT_S):
+        asked = {"name": "p", "listen": listen, "upstream": "x:1"}
+        answer = await wire.request("POST", "/proxies", json.dumps(asked))
+        assert answer.status == 500
+        assert complaint in answer.json()["error"]
+        assert await served(wire)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("upstream", ["ü" * 100_000 + ":1", "a" * 64 + ":1", "\0:1", "x", ":"])
+async def test_an_upstream_that_is_none_ends_the_connection_and_holds_up_nobody(
+    upstream: str,
+) -> None:
+    async with running() as wire, asyncio.timeout(PROMPT_S):
+        asked = {"name": "p", "listen": "127.0.0.1:0", "upstream": upstream}
+        made = await wire.ok("POST", "/proxies", asked)
+        async with connected(int(made["listen"].rpartition(":")[2])) as (reader, _):
+            assert await reader.read() == b""
+
+
+@pytest.mark.asyncio
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_mistake_of_ours_drops_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would wait for an answer that nobody makes."""
+
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with running() as wire:
+        with monkeypatch.context() as patch:
+            patch.setattr(Api, "answer", fail)
+            assert await wire.raw(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+        assert await served(wire)
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
 async def test_a_body_nested_beyond_reason_is_refused(opening: str) -> None:
     async with running() as wire:
@@ -186,6 +235,15 @@ async def test_a_chunked_body_without_end_is_cut_off() -> None:
                 await writer.drain()
                 await asyncio.sleep(0)
         assert await wire.ok("GET", "/proxies") == {}
+
+
+@pytest.mark.asyncio
+async def test_who_sends_far_too_much_can_still_read_why_it_was_refused() -> None:
+    """A reset would outrun the answer to who is not yet done with sending."""
+    async with running() as wire:
+        answer = await wire.request("POST", "/populate", "x" * (32 << 20))
+        assert (answer.status, answer.body) == (413, "body over 1048576 bytes\n")
+        assert await served(wire)
 
 
 @pytest.mark.asyncio
