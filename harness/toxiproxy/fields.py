@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from harness.toxiproxy.errors import ApiError, bad_body
@@ -40,10 +42,10 @@ def _int64(value: Any) -> int:
 
 def _float32(value: Any) -> float:
     if isinstance(value, Number) and len(value) <= FLOAT32_DIGITS_MAX:
-        try:
-            return to_float32(float(value))
-        except OverflowError:
-            pass
+        number = float(value)
+        with suppress(OverflowError):
+            if not math.isinf(number):
+                return to_float32(number)
     raise _Mismatch
 
 
