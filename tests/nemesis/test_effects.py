@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from random import Random
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,7 +19,7 @@ from harness.worlds.world import Env, OnTruth, World
 from tests.fake_server.test_feed_levers import SCHEMA
 from tests.nemesis.effects import EFFECTS, SOON_S, well
 from tests.nemesis.finds import AT_THE_SOCKET
-from tests.nemesis.stage import COHORTS, stage
+from tests.nemesis.stage import COHORTS, VICTIM, stage
 
 AT_ONCE = 12
 """How many faults strike side by side over real sockets."""
@@ -86,3 +88,40 @@ def wire() -> Iterator[dict[str, Future[str]]]:
 @pytest.mark.parametrize("name", in_world("wire"))
 def test_a_fault_shows_over_real_sockets_and_heals(name: str, wire: dict[str, Future[str]]) -> None:
     assert wire[name].result(timeout=100) == ""
+
+
+async def _status(env: Env, path: str) -> int:
+    """The status of one request of the victim's."""
+    url = urlsplit(env.url(VICTIM))
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write(
+        f"GET {path}?{url.query} HTTP/1.1\r\nhost: it\r\nconnection: close\r\n\r\n".encode()
+    )
+    words = (await asyncio.wait_for(reader.readline(), SOON_S)).split()
+    writer.close()
+    return int(words[1])
+
+
+async def _requests(env: Env) -> list[list[int]]:
+    refused = Fault("http", after_s=0, for_s=5, path="/rest/v1/*", status=429)
+    asked = "/rest/v1/todos", "/auth/v1/health"
+    async with stage(env, refused) as one:
+        before = [await _status(env, path) for path in asked]
+        await one.start()
+        meanwhile = [await _status(env, path) for path in asked]
+        assert await one.dial() == "ok", "an upgrade was refused"
+        await one.heal()
+        assert one.hits == 1
+        return [before, meanwhile, [await _status(env, path) for path in asked]]
+
+
+@pytest.mark.parametrize("make", [SimWorld, WireWorld])
+def test_requests_for_a_path_are_refused_and_nothing_else(make: Callable[..., World]) -> None:
+    world = make(make_server)
+    try:
+        before, meanwhile, after = world.play(_requests, 1, lambda *_: None, COHORTS)
+    finally:
+        world.close()
+    assert meanwhile == [429, before[1]]
+    assert before == after
+    assert 429 not in before
