@@ -64,6 +64,8 @@ class Process:
         # By topic, how it was subscribed last.
         self._asked: dict[str, Mapping[str, Any]] = {}
         self._own_calls: dict[int, tuple[Op, asyncio.Future[None]]] = {}
+        # The newest one that the application has given it, if any.
+        self._token: Mapping[str, Any] | None = None
         self.mishaps = Mishaps()
         self.wishes = Wishes()
         # Those without what a race wants for a moment.
@@ -94,7 +96,7 @@ class Process:
             # Whoever subscribes again wants what was wanted of the topic before.
             value = self._asked[value["topic"]] = {**self._asked.get(value["topic"], {}), **value}
         if f == "set_token":
-            value = self.with_token(value)
+            value = self._token = value if "token" in value else self.with_token(value)
         op = replace(self._recorder.invoke(self.name, f, value), value=value)
         calls = {"open": self._open, "close": self._close}
         try:
@@ -103,6 +105,9 @@ class Process:
             if f == "open":
                 self.wishes.is_open = False  # Nobody knows, so it must be asked for again.
             raise
+        if f == "open" and self._token is not None:
+            # A client that was started anew knows of no token.
+            await self.call("set_token", self._token, lasting=lasting)
 
     def send(self, topic: str, number: int) -> None:
         """Broadcast without waiting for the answer."""

@@ -1,13 +1,15 @@
 """Tokens: a join carries the newest access token that the application gave its client.
 
 TOKEN of `failures.md` §0.4. A client that rejoins with its first token is thrown out when that one
-expires.
+expires. One that is opened again may be a process that knows of no token: its application gives it
+the newest once more, and until then nothing is owed.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from harness.checkers.words import count, examples
@@ -37,10 +39,11 @@ def tokens(history: History) -> Verdict:
     if not any(change.until_s < math.inf for change in changes):
         return Verdict(Outcome.NOT_APPLICABLE, "no client took a new token")
     judged, stale = 0, []
-    came_s = _came_s(history)
+    came_s, opened = _came_s(history), history.where("open", type="invoke")
     for join in history.where("join", process="server"):
-        allowed = _allowed(join, came_s.get(_key(join), join.time_s), changes)
-        if allowed:
+        at_s = came_s.get(_key(join), join.time_s)
+        allowed = _allowed(join, at_s, changes)
+        if allowed and not _is_new(join, at_s, changes, opened):
             judged += 1
             if join.value["token_id"] not in allowed:
                 stale.append(_words(join, allowed))
@@ -86,6 +89,17 @@ def _allowed(join: Op, came_s: float, changes: Sequence[Change]) -> list[str]:
     ]
     settled = [index for index, change in enumerate(begun) if change.until_s < came_s]
     return [change.token_id for change in begun[settled[-1] :]] if settled else []
+
+
+def _is_new(join: Op, came_s: float, changes: Sequence[Change], opened: Sequence[Op]) -> bool:
+    """Whether the client was opened lately and has not been given its token again: a process that
+    was started anew knows of none."""
+    client = join.value["client"]
+    since_s = max(
+        (op.time_s for op in opened if op.process == client and op.time_s < came_s), default=0.0
+    )
+    again = (one for one in changes if one.client == client and one.from_s > since_s)
+    return any(came_s < one.until_s < math.inf for one in islice(again, 1))
 
 
 def _words(join: Op, allowed: Sequence[str]) -> str:

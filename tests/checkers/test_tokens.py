@@ -90,3 +90,19 @@ def test_a_join_may_have_waited_for_another() -> None:
     assert tokens(waited.history()).outcome is Outcome.NOT_APPLICABLE
     later = slowly_joined(waited, 25.0, 26.0, "11", "first")
     assert tokens(later.history()).outcome is Outcome.INVALID
+
+
+def test_a_client_that_is_opened_again_owes_the_token_once_it_was_given_again() -> None:
+    """It may be a process that was started anew."""
+    story = rotated().call(10.0, "client-0", "open", "ok", 0.1)
+    story.call(10.2, "client-0", "set_token", "ok", 0.1, token_id="second")
+    story.joins("client-0", 10.4, conn=2, token_id="first")
+    assert tokens(story.history()).outcome is Outcome.NOT_APPLICABLE
+    story.joins("client-0", 11.5, conn=2, token_id="first")
+    assert tokens(story.history()).outcome is Outcome.INVALID
+
+
+def test_a_client_that_is_opened_again_owes_the_token_if_it_is_not_given_again() -> None:
+    story = rotated().call(10.0, "client-0", "open", "ok", 0.1)
+    story.joins("client-0", 10.4, conn=2, token_id="first")
+    assert tokens(story.history()).outcome is Outcome.INVALID
