@@ -10,6 +10,6 @@ def test_a_channel_returns_when_there_is_a_token_again(run: Runner) -> None:
     run(
         Scenario(
             faults=[Fault("token_provider_fails", after_s=1, for_s=15, lifetime_s=4)],
-            recovery_within_s=30,
+            recovery_within_s=10,
         )
     )

@@ -45,14 +45,22 @@ def said(
     history: History, word: Callable[[Op], bool | None]
 ) -> Iterator[tuple[Channel, float, bool]]:
     """What ops say of their channels by `word`, yes or no, in order of time. A client that is being
-    closed says no of each."""
+    closed says no of each. What a call answers was so at some time since it began: a no that came
+    meanwhile may be the newer word, and stands.
+    """
     spoken_of: dict[str, dict[Channel, None]] = defaultdict(dict)
+    denials: dict[Channel, int] = defaultdict(int)
+    at_call: dict[int | None, int] = {}
     for op in history.ops:
         yes = word(op)
+        channel = op.process, str(op.value.get("topic"))
+        if op.type == "invoke":
+            at_call[op.id] = denials[channel]
         if yes is not None:
-            channel = op.process, str(op.value["topic"])
             spoken_of[op.process][channel] = None
-            yield channel, op.time_s, yes
+            denials[channel] += not yes
+            if not (yes and denials[channel] > at_call.get(op.id, math.inf)):
+                yield channel, op.time_s, yes
         elif op.f == "close" and op.type == "invoke":
             for channel in spoken_of[op.process]:
                 yield channel, op.time_s, False

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from harness.manager.backoff import Refusal, refusal_of
 from harness.manager.config import ChannelConfig, Config
 from harness.manager.effects import Deliver, DeliverChange
 from harness.manager.events import (
@@ -129,6 +130,14 @@ class ChannelCore:
         else:
             return False
         return True
+
+    def token_changed(self) -> None:
+        """There is a new token: a joined channel hands it on, and one that was refused or closed
+        for the old one has nothing to wait for."""
+        if self.state is ChannelState.WAITING and refusal_of(self.reason) is Refusal.UNAUTHORIZED:
+            self._failures = 0
+            self.retry_s = 0.0
+        self.refresh_token()
 
     def refresh_token(self) -> None:
         """Give the server the current token if the join carried another.
@@ -325,6 +334,8 @@ class ChannelCore:
         self._outlet.emit(JoinFailed(self.topic, reason, delay_s))
 
     def _back_off(self, reason: str, now_s: float) -> float:
+        if self._token() != self._token_sent:
+            self._failures = 0  # They are the old token's; the next join brings the new one.
         delay_s = self._config.rejoin.delay_s(self._failures, reason, self._rng)
         self._failures += 1
         self.retry_s = now_s + delay_s

@@ -166,7 +166,7 @@ class ConnectionCore:
             return
         self._token = token
         for channel in self._channels.values():
-            channel.refresh_token()
+            channel.token_changed()
         refused = self._failure is not None and self._failure.cause is Cause.UNAUTHORIZED
         if self.state is State.BACKING_OFF and refused:
             self._dial("retry")

@@ -48,6 +48,22 @@ def test_a_client_that_says_lost_in_time_told_the_truth() -> None:
     assert verdict.slis["false_claim_s"].value == pytest.approx(29.0)
 
 
+@pytest.mark.parametrize(("lost_s", "outcome"), [(9.0, Outcome.INVALID), (11.0, Outcome.VALID)])
+def test_a_loss_that_is_told_during_a_call_is_newer_than_its_answer(
+    lost_s: float, outcome: Outcome
+) -> None:
+    """The answer of a client that stood still comes when the loss is told already."""
+    story = silent_from(10.0).without(lambda op: op.f == "joined").lost("client-0", lost_s)
+    story.call(10.0, "client-0", "subscribe", "ok", took_s=2.0, topic="room")
+    assert truth(story.joined("client-0", 0.5).history()).outcome is outcome
+
+
+def test_a_channel_that_joins_again_during_a_call_is_claimed() -> None:
+    story = silent_from(13.0).lost("client-0", 11.0).joined("client-0", 11.5)
+    story.call(10.0, "client-0", "subscribe", "ok", took_s=2.0, topic="room")
+    assert truth(story.history()).outcome is Outcome.INVALID
+
+
 def test_silence_to_the_end_of_the_run_counts() -> None:
     assert truth(silent_from(60.0, until_s=1000.0).history()).outcome is Outcome.INVALID
 

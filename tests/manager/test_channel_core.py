@@ -228,6 +228,52 @@ def test_an_unchanged_token_is_not_sent_again() -> None:
     assert not bench.sent("access_token")
 
 
+EXPIRED = "InvalidJWTToken: Token has expired 5 seconds ago"
+
+
+def refused(bench: Bench, reason: str, times: int) -> None:
+    """The newest join is refused, and each that follows."""
+    for left in reversed(range(times)):
+        bench.reply(bench.last("phx_join"), "error", {"reason": reason})
+        joins = len(bench.sent("phx_join"))
+        while left and len(bench.sent("phx_join")) == joins:
+            bench.run(until_s=bench.deadline_s())
+
+
+def test_a_new_token_ends_the_wait_of_a_channel_that_was_refused_for_the_old_one() -> None:
+    bench = Bench(token="old")
+    bench.connect()
+    bench.subscribe()
+    refused(bench, EXPIRED, times=3)
+    assert bench.told(JoinFailed)[-1].retry_in_s >= 15.0
+    bench.set_token("new")
+    bench.run(until_s=bench.now_s + 0.5)
+    assert bench.last("phx_join").payload["access_token"] == "new"
+    refused(bench, EXPIRED, times=1)
+    assert bench.told(JoinFailed)[-1].retry_in_s <= 1.0, "what the old token met is forgotten"
+
+
+def test_a_new_token_does_not_cut_the_wait_after_another_refusal() -> None:
+    bench = Bench(token="old")
+    bench.connect()
+    bench.subscribe()
+    refused(bench, "UnableToConnectToProject: …", times=4)
+    bench.set_token("new")
+    bench.run(until_s=bench.now_s + 2.0)
+    assert len(bench.sent("phx_join")) == 4
+
+
+def test_a_refusal_that_comes_after_a_new_token_is_the_old_ones() -> None:
+    bench = Bench(token="old")
+    bench.connect()
+    bench.subscribe()
+    refused(bench, EXPIRED, times=2)
+    bench.run(until_s=bench.deadline_s())
+    bench.set_token("new")
+    refused(bench, EXPIRED, times=1)
+    assert bench.told(JoinFailed)[-1].retry_in_s <= 1.0
+
+
 def test_unsubscribing_waits_for_the_recorded_answer() -> None:
     bench = Bench()
     channel = bench.joined()
