@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from harness.clients.contract import CallbackRaised, OwnProcess
+from harness.clients.contract import CallbackRaised, Client, OwnProcess
 from harness.clients.program import ProgramFailed
 from harness.nemesis import CannotExpress, Victims
 from harness.nemesis.levers import ApiCall
@@ -46,12 +46,12 @@ class Application:
         def raises() -> None:
             raise CallbackRaised(f"the application failed in a callback of {event!r}")
 
-        hit = self._hit(victims)
-        for process in hit:
-            if isinstance(process.client, OwnProcess):
-                value = {"event": event, "count": count}
-                await process.client.meddle("raise_in_callbacks", value)
-        mishaps = {process: _AtMost(count, struck, _here(process, raises)) for process in hit}
+        value = {"event": event, "count": count}
+        mishaps = {
+            process: _AtMost(count, struck, _here(process, raises))
+            for process in self._hit(victims)
+            if await _has_heard(process.client, "raise_in_callbacks", value)
+        }
         try:
             with _happening(event, mishaps):
                 yield
@@ -68,17 +68,13 @@ class Application:
         struck: Callable[[], None],
     ) -> AsyncIterator[None]:
         """A program makes the calls itself, and says so; here it is counted."""
-        hit = self._hit(victims)
-        for process in hit:
-            if isinstance(process.client, OwnProcess):
-                times = [self._told(process, calls) for _ in range(count)]
-                await process.client.meddle("reenter_callbacks", {"event": event, "times": times})
-        mishaps = {
-            process: _AtMost(
-                count, struck, _here(process, partial(self._races[process.name].run_at_once, calls))
-            )
-            for process in hit
-        }
+        mishaps = {}
+        for process in self._hit(victims):
+            times = [self._told(process, calls) for _ in range(count)]
+            value = {"event": event, "times": times}
+            if await _has_heard(process.client, "reenter_callbacks", value):
+                reenters = partial(self._races[process.name].run_at_once, calls)
+                mishaps[process] = _AtMost(count, struck, _here(process, reenters))
         try:
             with _happening(event, mishaps):
                 yield
@@ -146,15 +142,14 @@ class Application:
 
     async def _meddle(self, victims: Victims, f: str, **value: float) -> None:
         hit = [self._own(process) for process in self._hit(victims)]
-        await asyncio.gather(*(_meddle_if_alive(own, f, value) for own in hit))
+        await asyncio.gather(*(_has_heard(own, f, value) for own in hit))
 
     async def _end(self, victims: Victims, f: str, **value: Any) -> None:
         """Heal the programs that still run; one that is far behind hears of it when it reads."""
         clients = [process.client for process in self._hit(victims)]
-        programs = [client for client in clients if isinstance(client, OwnProcess)]
         with suppress(TimeoutError):
             async with asyncio.timeout(HEARD_WITHIN_S):
-                await asyncio.gather(*(_meddle_if_alive(one, f, value) for one in programs))
+                await asyncio.gather(*(_has_heard(one, f, value) for one in clients))
 
     @staticmethod
     def _own(process: Process) -> OwnProcess:
@@ -182,10 +177,15 @@ class Application:
         ]
 
 
-async def _meddle_if_alive(program: OwnProcess, f: str, value: Mapping[str, Any]) -> None:
-    """One that has been killed feels nothing, and has nothing to heal."""
-    with suppress(ProgramFailed):
-        await program.meddle(f, value)
+async def _has_heard(client: Client | OwnProcess, f: str, value: Mapping[str, Any]) -> bool:
+    """Meddle with a client that is a program. One that has been killed hears nothing: it is not
+    struck, and has nothing to heal. One in our own process needs no word."""
+    if isinstance(client, OwnProcess):
+        try:
+            await client.meddle(f, value)
+        except ProgramFailed:
+            return False
+    return True
 
 
 def _here(process: Process, act: Callable[[], None]) -> Callable[[], None]:

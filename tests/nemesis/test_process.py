@@ -333,13 +333,15 @@ def test_virtual_time_holds_no_program() -> None:
 
 @pytest.mark.parametrize(("make_world", "maker"), [(SimWorld, Manager), (WireWorld, manager)])
 def test_what_has_been_killed_is_healed_of_everything(make_world: Any, maker: Maker) -> None:
-    """Slow callbacks end while their process is gone, and another fault strikes nobody; the process
+    """Slow callbacks end while their process is gone, and other faults strike nobody; the process
     that is started knows of none."""
     world: World = make_world(make_server)
     faults = [
         Fault("callback_slow", after_s=1, for_s=3),
         Fault("kill", after_s=2, for_s=4),
         Fault("clock_jump", after_s=3, by_s=60),
+        Fault("callback_raises", after_s=3, for_s=6, event="received"),
+        Fault("callback_reenters", after_s=3, for_s=6, first="subscribe", second="leave"),
     ]
     scenario = Scenario(faults=faults, recovery_within_s=20, settle_s=3, faults_felt="any")
     cell = Cell("both", "manager", world.name, 1)
