@@ -18,11 +18,14 @@ class Chain:
     adding one never shifts the draws of another.
     """
 
-    __slots__ = ("_key", "_now_s", "_ready", "_ready_bytes", "_slots")
+    __slots__ = ("_key", "_names", "_now_s", "_ready", "_ready_bytes", "_resting", "_slots")
 
     def __init__(self, rng: Random) -> None:
         self._key = rng.getrandbits(64)
         self._slots: list[Slot] = []
+        self._names: dict[str, None] = {}
+        # Nothing is in any slot, and time alone brings nothing: no slot need be looked at.
+        self._resting = True
         # What has left the last toxic and was not collected yet.
         self._ready: deque[Item] = deque()
         self._ready_bytes = 0
@@ -33,11 +36,14 @@ class Chain:
 
         Raises `ValueError` if the chain has a toxic of that name.
         """
-        if any(slot.name == name for slot in self._slots):
+        if name in self._names:
             raise ValueError(f"the chain already has a toxic named {name!r}")
         self._advance(now_s)
         stage = toxic.start(Draws(f"{self._key}/{name}"), now_s)
-        self._slots.append(Slot(name, toxic, stage, hit, now_s))
+        slot = Slot(name, toxic, stage, hit, now_s)
+        self._slots.append(slot)
+        self._names[name] = None
+        self._resting = self._resting and slot.at_rest
 
     def update(self, name: str, toxic: Toxic, now_s: float, *, hit: bool = True) -> None:
         """Change the attributes of a toxic of the same type; what it is passing on goes at once.
@@ -46,6 +52,7 @@ class Chain:
         """
         place = self._place(name)
         self._advance(now_s)
+        self._resting = False
         for parcel in self._slots[place].update(toxic, hit, now_s):
             self._deliver(place + 1, parcel)
         self._advance(now_s)
@@ -55,6 +62,7 @@ class Chain:
         place = self._place(name)
         self._advance(now_s)
         slot = self._slots.pop(place)
+        del self._names[name]
         for parcel in slot.empty(now_s):
             self._deliver(place, parcel)
         self._advance(now_s)
@@ -95,6 +103,8 @@ class Chain:
         """When `due` must be called next; `None` if only new input can bring something."""
         if self._ready:
             return self._now_s
+        if self._resting:
+            return None
         busy = (slot for slot in self._slots if not slot.at_rest)
         times_s = [time_s for slot in busy if (time_s := slot.deadline()) is not None]
         return min(times_s, default=None)
@@ -110,6 +120,8 @@ class Chain:
 
         A stage that stalls fills those before it, never those behind it.
         """
+        if self._resting:
+            return False
         held = room = 0
         for slot in self._slots:
             held += slot.held_bytes
@@ -127,14 +139,17 @@ class Chain:
         for place, slot in enumerate(self._slots):
             if slot.name == name:
                 return place
-        names = ", ".join(slot.name for slot in self._slots) or "none"
+        names = ", ".join(self._names) or "none"
         raise KeyError(f"no toxic named {name!r} in the chain; there are: {names}")
 
     def _advance(self, now_s: float) -> None:
         self._now_s = max(self._now_s, now_s)
+        if self._resting:
+            return
         for place, slot in enumerate(self._slots):
             if not slot.at_rest:
                 self._advance_slot(place, self._now_s)
+        self._resting = all(slot.at_rest for slot in self._slots)
 
     def _advance_slot(self, place: int, until_s: float) -> None:
         for parcel in self._slots[place].advance(until_s):
@@ -148,3 +163,4 @@ class Chain:
         else:
             self._advance_slot(place, parcel.arrived_s)
             self._slots[place].accept(parcel)
+            self._resting = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, cast
 
 from harness.toxics import Chain, Signal, Toxic
@@ -233,10 +233,11 @@ class Link:
             live.chain.update(name, toxic, live_now(), hit=hit)
             live.pump()
 
-    def remove_toxic(self, stream: StreamName, name: str) -> None:
-        """Take a toxic out of a live stream."""
+    def remove_toxics(self, stream: StreamName, names: Iterable[str]) -> None:
+        """Take toxics out of a live stream."""
         if live := self._live(stream):
-            live.chain.remove(name, live_now())
+            for name in names:
+                live.chain.remove(name, live_now())
             live.pump()
 
     def abort(self) -> None:

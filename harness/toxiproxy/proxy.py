@@ -103,13 +103,16 @@ class Proxy:
         before = self._before(record.stream_name, record)
         del self.toxics[record.name]
         for link in list(self._links):
-            link.remove_toxic(record.stream_name, record.name)
+            link.remove_toxics(record.stream_name, [record.name])
         self._draw_anew(before)
 
     def remove_all_toxics(self) -> None:
         """Remove every toxic."""
-        for record in list(self.toxics.values()):
-            self.remove_toxic(record)
+        for stream in STREAMS:
+            names = [one.name for one in self.toxics.values() if one.stream_name == stream]
+            for link in list(self._links):
+                link.remove_toxics(stream, names)
+        self.toxics.clear()
 
     def ordered_toxics(self) -> list[ToxicRecord]:
         """The upstream chain, then the downstream one, each in order of creation."""

@@ -20,6 +20,7 @@ from harness.toxics import (
     SlowClose,
     Toxic,
 )
+from harness.toxics.noop import NoopStage
 from tests.toxics.driving import chain_of, data, run, times
 
 LOSSLESS = st.one_of(
@@ -125,6 +126,26 @@ def test_an_empty_chain_hands_straight_through() -> None:
     assert chain.deadline() == 0.0
     assert chain.due(0.0) == [bytes(100_000)]
     assert chain.deadline() is None
+
+
+def test_a_chain_at_rest_is_edited_without_a_look_at_every_toxic(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A thousand toxics on many connections would otherwise hold up everybody for seconds."""
+    looks = 0
+
+    def deadline(stage: NoopStage) -> None:
+        nonlocal looks
+        looks += 1
+
+    monkeypatch.setattr(NoopStage, "deadline", deadline)
+    chain, count = Chain(Random(1)), 300
+    for number in range(count):
+        chain.add(str(number), Noop(), 0.0)
+    for number in range(count):
+        chain.remove(str(number), 1.0)
+        assert (chain.due(1.0), chain.deadline(), chain.full) == ([], None, False)
+    assert looks < 3 * count
 
 
 def test_two_toxics_cannot_share_a_name() -> None:

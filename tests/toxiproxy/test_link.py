@@ -112,6 +112,25 @@ async def test_latency_delays_and_its_removal_flushes() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_reset_lets_go_in_order_of_what_every_toxic_holds() -> None:
+    async with upstream(echo) as port, running() as wire:
+        through = await wire.proxy(port)
+        await wire.toxic("bandwidth", "upstream", rate=0)
+        async with connected(through) as (reader, writer):
+            writer.write(b"before the first, ")
+            await asyncio.sleep(0.05)
+            await wire.toxic("latency", "upstream", latency=60_000)
+            writer.write(b"before both, ")
+            await wire.toxic("slicer", "downstream", average_size=1, delay=0)
+            await asyncio.sleep(0.05)
+            await wire.ok("POST", "/reset")
+            writer.write(b"after")
+            writer.write_eof()
+            assert await reader.read() == b"before the first, before both, after"
+            assert (await wire.ok("GET", "/proxies"))["p"]["toxics"] == []
+
+
+@pytest.mark.asyncio
 async def test_a_toxic_reaches_live_connections() -> None:
     async with upstream(echo) as port, running() as wire:
         through = await wire.proxy(port)
