@@ -40,6 +40,8 @@ class Options:
     report: Path | None = None
     schedule: tuple[Fault, ...] | None = None
     """What strikes in the place of each story's own faults."""
+    schedule_file: Path | None = None
+    """Where that was read from."""
     shrink: bool = False
     long: bool = False
     toxiproxy: Choice = field(default_factory=Embedded)
@@ -81,6 +83,7 @@ def read_options(
         seeds=_count(seeds),
         report=Path(report) if report else None,
         schedule=_schedule(Path(schedule)) if schedule else None,
+        schedule_file=Path(schedule) if schedule else None,
         shrink=shrink,
         long=long,
         toxiproxy=_toxiproxy(toxiproxy),

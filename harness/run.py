@@ -67,14 +67,14 @@ def run_storm(storm: Storm, world: World, store: Store | None = None) -> Judgeme
 
 def _play_and_judge(storm: Storm, world: World, store: Store | None) -> Judgement:
     scenario = storm.scenario
+    if store:
+        store.write_schedule(storm.cell, dumps(scenario.faults))
     if misfit := _misfit(scenario, world):
         return _only(Outcome.NOT_APPLICABLE, misfit)
     header = scenario.header(
         storm.cell.scenario, storm.cell.client, storm.cell.world, storm.cell.seed
     )
     header = replace(header, versions={**versions(storm.client_version), **world.versions()})
-    if store:
-        store.write_schedule(storm.cell, dumps(scenario.faults))
     writer = store.open_history(storm.cell, header) if store else HistoryWriter(None, header)
     recorder = Recorder(writer)
     try:

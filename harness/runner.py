@@ -19,7 +19,7 @@ from harness.explore import Explored, Judge, explore, schedules_verdict, smalles
 from harness.nemesis import Fault
 from harness.nemesis.schedules import as_code
 from harness.run import Storm, run_storm
-from harness.scenario import Scenario
+from harness.scenario import REAL_TIME, Scenario
 from harness.store import Cell, Result
 from harness.suite import Suite
 from harness.toxiproxy.choice import Embedded
@@ -32,6 +32,7 @@ class Runner:
     def __init__(self, suite: Suite, item: pytest.Item, cell: Cell) -> None:
         self._suite = suite
         self._item = item
+        self._found = False
         self.cell = cell
 
     @property
@@ -41,16 +42,36 @@ class Runner:
 
     @property
     def replay(self) -> str:
-        """The one line that repeats this storm."""
+        """The one line that repeats this storm, with the faults that its verdict is about."""
         path = os.path.relpath(self._item.path, Path.cwd())
         name = getattr(self._item, "originalname", self._item.name)
-        toxiproxy = self._suite.options.toxiproxy
-        behind = self.cell.world == "wire" and not isinstance(toxiproxy, Embedded)
         return (
             f"{_pytest()} '{path}::{name}' --client {self.cell.client} "
-            f"--world {self.cell.world} --seed {self.cell.seed}"
-            + (f" --toxiproxy {shlex.quote(str(toxiproxy))}" if behind else "")
+            f"--world {self.cell.world} --seed {self.cell.seed}{self._options()}"
         )
+
+    def _options(self) -> str:
+        """What was said besides, as far as it changes this storm."""
+        options = self._suite.options
+        said = self._faults()
+        if options.long and self.cell.world in REAL_TIME:
+            said += " --long"
+        if self.cell.world == "wire" and not isinstance(options.toxiproxy, Embedded):
+            said += f" --toxiproxy {shlex.quote(str(options.toxiproxy))}"
+        return said
+
+    def _faults(self) -> str:
+        """Where the faults are, if they are not the story's own: in the run folder, if any.
+
+        Without one, a search that found them is repeated, from the same faults.
+        """
+        options = self._suite.options
+        if not self._found and options.schedule is None:
+            return ""
+        if self._suite.store:
+            return f" --schedule {shlex.quote(str(self._suite.store.schedule_of(self.cell)))}"
+        given = f" --schedule {shlex.quote(str(options.schedule_file))}"
+        return (given if options.schedule_file else "") + (" --shrink" if options.shrink else "")
 
     def rng(self, name: str) -> Random:
         """Chance for what a story draws itself, fixed by the seed: `swarm(run.rng("faults"), …)`.
@@ -122,6 +143,7 @@ class Runner:
     def _told(self, scenario: Scenario, found: Explored) -> tuple[Judgement, Scenario]:
         """Play what a search found once more, to keep it, and add what the search says."""
         scenario = replace(scenario, faults=found.faults)
+        self._found = found.broken
         checkers = {**self.judge(scenario).checkers, "schedules": schedules_verdict(found)}
         return self._suite.keep(self.cell, checkers, self.replay), scenario
 

@@ -138,11 +138,15 @@ class Store:
         file = (folder / "history.jsonl").open("w", 1, encoding="utf-8", errors=SURROGATES)
         return HistoryWriter(file, header)
 
+    def schedule_of(self, cell: Cell) -> Path:
+        """Where the faults of the cell's story are kept."""
+        return self._folder(cell) / "schedule.json"
+
     def write_schedule(self, cell: Cell, text: str) -> None:
         """Keep the faults of the story: `harness.nemesis.schedules.dumps` makes the text."""
-        folder = self._folder(cell)
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_text(folder / "schedule.json", text + "\n")
+        path = self.schedule_of(cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_text(path, text + "\n")
 
     def read_history(self, cell: Cell) -> History:
         """Read a cell's history. Raises `BadRun` (there is none) or `MalformedHistory`."""

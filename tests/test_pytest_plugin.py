@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -385,3 +386,59 @@ def test_a_schedule_that_breaks_a_client_is_shrunk_to_what_matters(suite: Path) 
     assert [fault.name for fault in loads(kept.read_text())] == ["mute_live"]
     # The failure shows the schedule as code that can be pasted into a story.
     assert "faults:  [\n" in out.replace("E   ", "")
+
+
+def _replay_line(out: str) -> str:
+    (line,) = (one for one in out.splitlines() if "replay:" in one)
+    return line.partition("replay:")[2].strip()
+
+
+def _repeated(suite: Path, line: str, *more: str) -> str:
+    """What running a replay line shows; the faults that broke the client are in it."""
+    program, *options = shlex.split(line)
+    assert program == "pytest"
+    code, out = storm(suite, *options, *more)
+    assert code == 1, out
+    return out
+
+
+def _broken_by(out: str) -> str:
+    """The reason and the faults that a failure shows, up to its replay line."""
+    begin = out.index("invalid: ")
+    return out[begin : out.index("replay:", begin)]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "not kept"])
+def test_the_replay_line_of_a_shrunk_storm_shows_the_same_verdict(suite: Path, kept: bool) -> None:
+    """Shrinking moves the fault from 40 s to a moment that the story does not know."""
+    (suite / "test_reset.py").write_text(
+        STORY.format(fault='Fault("mute_live", after_s=40)', more="")
+    )
+    options = ["test_reset.py", "--client", "realtime_py", "--world", "sim", "--shrink"]
+    code, out = storm(suite, *options, *(["--report", "my run"] if kept else []))
+    assert code == 1, out
+    line = _replay_line(out)
+    again = _repeated(suite, line)
+    assert "after_s=40" not in _broken_by(out)
+    if not kept:
+        assert line.endswith("--seed 1 --shrink")
+        assert _broken_by(again) == _broken_by(out)
+        return
+    assert line.endswith("--schedule 'my run/reset/realtime_py/sim/1/schedule.json'")
+    (result,) = Store(suite / "my run").results()
+    assert result.replay == line, "the report shows another line than the terminal"
+    assert _broken_by(again).partition("faults:")[2] == _broken_by(out).partition("faults:")[2]
+
+
+def test_the_replay_line_names_the_schedule_that_was_given(suite: Path) -> None:
+    """The story's own fault breaks nobody."""
+    (suite / "mine.json").write_text(dumps([Fault("mute_live", after_s=3)]))
+    options = ["test_reset.py", "--client", "realtime_py", "--world", "sim"]
+    code, out = storm(suite, *options, "--schedule", "mine.json")
+    assert code == 1, out
+    assert _replay_line(out).endswith("--seed 1 --schedule mine.json")
+    code, out = storm(suite, *options, "--schedule", "mine.json", "--report", "run")
+    (suite / "mine.json").unlink()
+    line = _replay_line(out)
+    assert line.endswith("--schedule run/reset/realtime_py/sim/1/schedule.json")
+    assert _broken_by(_repeated(suite, line)) == _broken_by(out)
