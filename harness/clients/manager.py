@@ -74,7 +74,7 @@ class Manager:
             channel = self._channels[topic] = self._manager.subscribe(
                 topic,
                 on_broadcast=partial(self._received, topic),
-                on_change=partial(self._changed, topic),
+                on_change=partial(self._changed, topic) if changes else None,
                 config=ChannelConfig(ack=True, changes=changes),
             )
         await channel.joined(timeout_s=30)

@@ -97,7 +97,10 @@ def _check_positive(name: str, value: object) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelConfig:
-    """What a channel asks of the server when it joins (`protocol.md §2.1`)."""
+    """What a channel asks of the server when it joins (`protocol.md §2.1`).
+
+    Raises `InvalidSetting` for what no join can carry.
+    """
 
     ack: bool = True
     """Have the server answer each broadcast. Without it no send can be reported as acked."""
@@ -107,3 +110,24 @@ class ChannelConfig:
     """Which changes of tables `on_change` is called with; none unless it is said."""
     private: bool = False
     """Join under the project's row-level policies; needs a token that they allow."""
+
+    def __post_init__(self) -> None:
+        """Check each field, and keep the bindings as they are now."""
+        for name in ("ack", "receive_own", "private"):
+            _check_bool(name, getattr(self, name))
+        object.__setattr__(self, "changes", _bindings(self.changes))
+
+
+def _check_bool(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidSetting(f"{name}={value!r} must be True or False")
+
+
+def _bindings(value: object) -> tuple[ChangeBinding, ...]:
+    rule = "must be a list of ChangeBinding: write changes=[ChangeBinding(table=...)]"
+    if not isinstance(value, list | tuple):
+        raise InvalidSetting(f"changes={value!r} {rule}")
+    for place, binding in enumerate(value):
+        if not isinstance(binding, ChangeBinding):
+            raise InvalidSetting(f"changes[{place}]={binding!r} is none: changes {rule}")
+    return tuple(value)

@@ -108,8 +108,9 @@ class FeedGap(ChannelEvent):
     live one anew: changes committed in this interval of the loop's clock may be missing.
 
     It begins `Config.feed_lag_max_s` before the last change or confirmation, for a dead feed looks
-    like a quiet one. Read again what may have changed since then; after a silence of
-    `Config.feed_silence_ladder_s` nothing at all may be missing.
+    like a quiet one. Read again what may have changed since then. A feed that was silent for
+    `Config.feed_silence_ladder_s` is subscribed anew to be safe: such a gap is as long as the
+    silence, and mostly nothing is missing in it.
     """
 
     from_s: float

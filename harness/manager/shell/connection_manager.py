@@ -24,6 +24,18 @@ def _ignore(event: Event) -> None:
     """Nobody listens."""
 
 
+def _check_heard(on_change: OnChange | None, config: ChannelConfig) -> None:
+    if on_change is not None and not config.changes:
+        raise InvalidSetting(
+            "on_change without changes is never called: "
+            "give config=ChannelConfig(changes=[ChangeBinding(table=...)]) too"
+        )
+    if on_change is None and config.changes:
+        raise InvalidSetting(
+            f"changes={[*config.changes]} without on_change are heard by nobody: give on_change too"
+        )
+
+
 class ConnectionManager:
     """Keeps one connection to Supabase Realtime, and the channels that are wanted on it.
 
@@ -106,10 +118,13 @@ class ConnectionManager:
         order, and awaited if it returns something awaitable; so is `on_change(change)`, with the
         changes of tables that `config.changes` asks for: see `Channel.feed_live`. Raises
         `AlreadySubscribed` for a topic that is wanted already, `InvalidSetting` for one that cannot
-        be.
+        be, and where one of `on_change` and `config.changes` comes without the other: changes that
+        nobody asked for never come, and those that nobody hears cost the server and are lost.
         """
         driver = self._driver
-        core = driver.core.subscribe(topic, config or ChannelConfig())
+        config = config or ChannelConfig()
+        _check_heard(on_change, config)
+        core = driver.core.subscribe(topic, config)
         driver.listen(core.number, topic, Deliver, on_broadcast)
         driver.listen(core.number, topic, DeliverChange, on_change)
         if self.state is not State.STOPPED:

@@ -361,6 +361,17 @@ async def test_changes_reach_their_callback_once_the_feed_is_live() -> None:
             await channel.feed_live()
 
 
+def test_changes_and_their_callback_come_together() -> None:
+    """Either without the other is a mistake that would never be seen; nothing is subscribed."""
+    manager = manager_of("ws://127.0.0.1:9")
+    asked = ChannelConfig(changes=[ChangeBinding(table="todos")])
+    with pytest.raises(InvalidSetting, match=r"on_change without changes .* give config="):
+        manager.subscribe("room1", on_change=print)
+    with pytest.raises(InvalidSetting, match=r"table='todos'.* give on_change too"):
+        manager.subscribe("room1", config=asked)
+    assert manager.subscribe("room1", on_change=print, config=asked).topic == "room1"
+
+
 @pytest.mark.asyncio
 async def test_a_slow_callback_loses_messages_visibly_and_holds_nothing_up() -> None:
     events: list[Event] = []
