@@ -25,9 +25,10 @@ compares the two. `docs/adding/fault.md` says how to add one.
 
 `after_s` counts from the steady state. A fault that *lasts* needs `for_s` and is healed then, or
 when the run ends, however it ends; another happens once, and what it broke stays broken. Two of one
-name must not overlap in time, except where the table says *many*. In a world where a fault makes no
-sense the storm is *not applicable*, with the reason. A fault that nobody felt makes the verdict
-*unknown*: each is looked for by its own signs, which are listed at the end.
+name must not overlap in time, except where the table says *many*, or where both name
+their `clients` and share none. In a world where a fault makes no sense the storm is *not
+applicable*, with the reason. A fault that nobody felt makes the verdict *unknown*: each is looked
+for by its own signs, which are listed at the end.
 """
 
 _TITLES: Mapping[str, str] = {

@@ -10,7 +10,7 @@ from harness.checkers import Checker
 from harness.checkers.words import listed
 from harness.generator import Call, calm_s
 from harness.history import FaultsFelt, Header
-from harness.nemesis import Fault, check_schedule
+from harness.nemesis import STORY_S_MAX, Fault, check_schedule
 from harness.nemesis.schedules import healed_by
 from harness.numeric import is_number
 from harness.workloads import Broadcast
@@ -67,6 +67,11 @@ class Scenario:
         for name in ("recovery_within_s", "detect_within_s", "settle_s"):
             if not (is_number(getattr(self, name)) and getattr(self, name) > 0):
                 raise BadScenario(f"{name}={getattr(self, name)!r} is no duration; say more than 0")
+        if self.duration_s > STORY_S_MAX:
+            raise BadScenario(
+                f"the story may take {self.duration_s:,.0f} s after its steady state; "
+                f"let it end within {STORY_S_MAX:,.0f}"
+            )
         for name, check in self.checkers.items():
             if not callable(check):
                 raise BadScenario(f"checker {name!r} is {check!r}; give a function of the history")

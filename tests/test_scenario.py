@@ -32,6 +32,37 @@ from harness.workloads import BadWorkload, Broadcast, Changes
         (lambda: Fault("rst", after_s="5"), BadFault, "after_s='5' is no moment"),  # type: ignore[arg-type]
         (lambda: Fault("rst", after_s=True), BadFault, "after_s=True is no moment"),
         (lambda: Fault("hole", after_s=1, for_s="3"), BadFault, "for_s='3' is no duration"),  # type: ignore[arg-type]
+        (
+            lambda: Fault("suspend", after_s=1, for_s=1e9),
+            BadFault,
+            "for_s=1000000000.0 is no duration; say more than 0 and at most 144,000, the longest",
+        ),
+        (
+            lambda: Fault("rst", after_s=144_001),
+            BadFault,
+            "after_s=144001 is no moment; say 0 or more and at most 144,000, the longest story",
+        ),
+        (
+            lambda: Scenario(faults=[Fault("hole", after_s=80_000, for_s=80_000)]),
+            BadScenario,
+            "the story may take 160,051 s after its steady state; let it end within 144,000",
+        ),
+        (
+            lambda: Scenario(calls=[call(1e300, "leave", topic="room")]),
+            BadScenario,
+            "let it end within 144,000",
+        ),
+        (
+            lambda: Scenario(faults=[Fault("clock_jump", after_s=3, by_s=1e300)]),
+            BadFault,
+            "by_s=1e.300 is not a number other than 0, at most 1e9 either way, below 0 for the "
+            "past, in seconds",
+        ),
+        (
+            lambda: Scenario(faults=[Fault("server_clock_jump", after_s=3, for_s=1, by_s=2e9)]),
+            BadFault,
+            "by_s=2000000000.0 is not a number other than 0, at most 1e9 either way",
+        ),
         (lambda: Fault(5, after_s=1), BadFault, "named by a text, as 'rst', not by 5"),  # type: ignore[arg-type]
         (lambda: Broadcast(clients="2"), BadWorkload, "clients='2': say 1 to"),  # type: ignore[arg-type]
         (lambda: Broadcast(period_s="2"), BadWorkload, "period_s='2' is no period"),  # type: ignore[arg-type]
@@ -46,7 +77,7 @@ from harness.workloads import BadWorkload, Broadcast, Changes
         (
             lambda: Scenario(faults=[Fault("late", after_s=3, for_s=1, delay_s=10**400)]),
             BadFault,
-            "is not a number from 0 on of seconds",
+            "is not a number from 0 to 1e9, in seconds",
         ),
         (
             lambda: Scenario(faults=[Fault("unknown_event", after_s=3, payload={"a": object()})]),

@@ -5,7 +5,7 @@ each name means and how it strikes; a world lends the levers that it pulls; the 
 place that strikes.
 """
 
-from harness.nemesis.fault import BadFault, Fault
+from harness.nemesis.fault import STORY_S_MAX, BadFault, Fault
 from harness.nemesis.kind import CATEGORIES, Category, FaultKind, Strike
 from harness.nemesis.levers import CannotExpress, Held, Lever, Levers, Network, Server, Stream
 from harness.nemesis.nemesis import Nemesis
@@ -16,6 +16,7 @@ from harness.nemesis.victims import VICTIMS, Victims, cohorts
 __all__ = [
     "CATEGORIES",
     "FAULTS",
+    "STORY_S_MAX",
     "VICTIMS",
     "BadFault",
     "CannotExpress",

@@ -8,6 +8,10 @@ from typing import Any
 
 from harness.numeric import is_number
 
+STORY_S_MAX = 40 * 3600.0
+"""No story lasts longer, in any world; a fault that does would never end in one."""
+_TO_THE_END = f"and at most {STORY_S_MAX:,.0f}, the longest story"
+
 
 class BadFault(ValueError):
     """A fault that does not exist, or with a time or parameter that it cannot have."""
@@ -32,10 +36,14 @@ class Fault:
     ) -> None:
         if not isinstance(name, str):
             raise BadFault(f"a fault is named by a text, as 'rst', not by {name!r}")
-        if not (is_number(after_s) and after_s >= 0):
-            raise BadFault(f"fault {name!r}: after_s={after_s!r} is no moment; say 0 or more")
-        if for_s is not None and not (is_number(for_s) and for_s > 0):
-            raise BadFault(f"fault {name!r}: for_s={for_s!r} is no duration; say more than 0")
+        if not (is_number(after_s) and 0 <= after_s <= STORY_S_MAX):
+            raise BadFault(
+                f"fault {name!r}: after_s={after_s!r} is no moment; say 0 or more {_TO_THE_END}"
+            )
+        if for_s is not None and not (is_number(for_s) and 0 < for_s <= STORY_S_MAX):
+            raise BadFault(
+                f"fault {name!r}: for_s={for_s!r} is no duration; say more than 0 {_TO_THE_END}"
+            )
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "after_s", after_s)
         object.__setattr__(self, "for_s", for_s)

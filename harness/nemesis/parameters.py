@@ -61,7 +61,7 @@ def _value(fault: str, parameter: Parameter, given: Mapping[str, Any]) -> Any:
 
 
 def _complaint(parameter: Parameter, value: Any) -> str:
-    unit = f" of {parameter.unit}" if parameter.unit else ""
+    unit = f", in {parameter.unit}" if parameter.unit else ""
     near = did_you_mean(value, parameter.type.choices).rstrip()
     return f"{_shown(value)} is not {parameter.type.rule}{unit}" + (f"; {near}" if near else "")
 
@@ -76,14 +76,16 @@ def _shown(value: Any) -> str:
 
 def number(least: float, most: float = SECONDS_MAX, *, above: bool = False) -> Type:
     """A number from `least` (or only above it) to `most`."""
-    bound = f"a number above {least:g}" if above else f"a number from {least:g} on"
-    if most != SECONDS_MAX:
-        bound = f"a number {'above' if above else 'from'} {least:g} to {most:g}"
+    bound = f"a number {'above' if above else 'from'} {least:g} to {_in_short(most)}"
 
     def holds(value: Any) -> bool:
         return is_number(value) and least <= value <= most and not (above and value == least)
 
     return Type(bound, holds)
+
+
+def _in_short(number: float) -> str:
+    return f"{number:g}".replace("e+0", "e")
 
 
 def whole(least: int, most: int = COUNT_MAX) -> Type:
@@ -119,7 +121,10 @@ def _are_names(value: Any) -> bool:
 
 SECONDS = number(0)
 DURATION = number(0, above=True)
-SHIFT = Type("a number, below 0 for the past", lambda value: is_number(value) and value != 0)
+SHIFT = Type(
+    f"a number other than 0, at most {_in_short(SECONDS_MAX)} either way, below 0 for the past",
+    lambda value: is_number(value) and 0 < abs(value) <= SECONDS_MAX,
+)
 COUNT = whole(1)
 SEED = whole(0, 2**64 - 1)
 SHARE = number(0, 1, above=True)

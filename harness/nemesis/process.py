@@ -82,7 +82,8 @@ PROCESS: tuple[FaultKind, ...] = (
     ),
     _kind(
         "clock_jump",
-        "the clock of the client's event loop jumps, and with it every timer",
+        "the clock of the client's event loop jumps, and with it every timer; its wall clock and "
+        "its monotonic clock stay right",
         _clock_jump,
         Parameter("by_s", SHIFT, 3600.0, "how far", "seconds"),
         of="clock",
@@ -91,7 +92,8 @@ PROCESS: tuple[FaultKind, ...] = (
     ),
     _kind(
         "clock_drift",
-        "the clock of the client's event loop runs too fast or too slow",
+        "the clock of the client's event loop runs too fast or too slow; its wall clock and its "
+        "monotonic clock stay right",
         _clock_drift,
         Parameter("factor", number(0.01, 100), 2.0, "so many times as fast as the real one"),
         of="clock",

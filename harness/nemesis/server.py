@@ -244,7 +244,7 @@ SERVER: tuple[FaultKind, ...] = (
         Parameter(
             "reason",
             TEXT,
-            '{:error, "Too many database timeouts"}',
+            "Too many database timeouts",
             "why; after 4 timeouts in 30 s it hits everybody",
         ),
         scope=CHANNELS,

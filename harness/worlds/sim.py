@@ -13,7 +13,7 @@ from typing import TypeVar
 from harness.clients.contract import Client, Maker
 from harness.clients.simulated import Simulated
 from harness.entropy import substream
-from harness.nemesis import CannotExpress, Held, Levers, Stream, Victims
+from harness.nemesis import STORY_S_MAX, CannotExpress, Held, Levers, Stream, Victims
 from harness.sim import SimLoop, SimNetwork, run
 from harness.toxics import make_toxic
 from harness.worlds.ways import Ways
@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 HOST, PORT = "server", 4000
 
-STORY_LIMIT_S = 40 * 3600.0
-"""No story lasts longer; one that would is an endless loop."""
+RUN_LIMIT_S = STORY_S_MAX + 3600.0
+"""With its connects and heals no run lasts longer; one that would is an endless loop."""
 
 
 class SimWorld:
@@ -46,7 +46,7 @@ class SimWorld:
         async def main(loop: SimLoop) -> T:
             return await self._main(loop, story, seed, narrate, Ways(HOST, cohorts))
 
-        return run(main, seed=seed, limit_s=STORY_LIMIT_S)
+        return run(main, seed=seed, limit_s=RUN_LIMIT_S)
 
     def close(self) -> None:
         """Nothing outlives a story."""

@@ -198,9 +198,13 @@ def _write(stage: Stage) -> None:
 
 
 def _told(line: Line) -> list[str]:
-    """The messages of the system that concern the feed."""
+    """How the messages of the system that concern the feed say that it is."""
+    return [one["status"] for one in _of_the_feed(line)]
+
+
+def _of_the_feed(line: Line) -> list[dict[str, str]]:
     systems = [frame["payload"] for frame in line.frames if frame["event"] == "system"]
-    return [one["status"] for one in systems if one.get("extension") == "postgres_changes"]
+    return [one for one in systems if one.get("extension") == "postgres_changes"]
 
 
 def _changes(line: Line) -> int:
@@ -232,6 +236,8 @@ async def _subscription_error(stage: Stage) -> None:
     await stage.start()
     line = await _listen(stage)
     assert await until(lambda: "error" in _told(line), GENEROUS_S)
+    # As the real server says it: protocol.md §3.4.
+    assert _of_the_feed(line)[0]["message"] == '{:error, "Too many database timeouts"}'
     await line.drop()
 
 

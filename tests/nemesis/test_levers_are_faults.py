@@ -20,6 +20,10 @@ def test_a_lever_is_a_fault(lever: str) -> None:
     assert kind.category == "server"
     at_server = {one.name for one in LEVERS[lever].parameters} - {*BY_VICTIMS, *BY_SCHEDULE}
     assert {one.name for one in kind.parameters if one not in VICTIMS} == at_server
+    said = {one.name: one.default for one in kind.parameters}
+    for one in LEVERS[lever].parameters:
+        if isinstance(one.default, str) and one.name in said:
+            assert said[one.name] in (one.default, None), "two words for one thing"
     can_choose = "client" in {one.name for one in LEVERS[lever].parameters}
     assert kind.can_choose is can_choose
 
