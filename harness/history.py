@@ -10,6 +10,7 @@ Who writes which op (`f`: keys of `value`):
   * calls: `open`; `subscribe`: topic, changes (where it listens to changes of tables: a list of
     event, schema, table); `leave`: topic; `broadcast`: topic, id; `set_token`:
     token_id; `close` (no channel is wanted or claimed from its beginning on)
+    The completion of a call that the runner gave up says besides that it is `unanswered`.
   * events: `joined`: topic; `lost`: topic, reason; `closed`: topic, reason (the client gave the
     channel up and said so); `received`: topic, id, sender
   * events of its feed of changes: `feed_live`: topic (changes are delivered from now on);

@@ -203,7 +203,8 @@ class Process:
         if answered:
             self._recorder.complete(op, *answering.result())
         else:
-            self._recorder.complete(op, "info", f"no answer within {CALL_WITHIN_S:g} s")
+            error = f"no answer within {CALL_WITHIN_S:g} s"
+            self._recorder.complete(op, "info", error, unanswered=True)
 
 
 async def _cancel(task: asyncio.Task[None], moment: Moment) -> None:

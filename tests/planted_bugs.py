@@ -630,6 +630,35 @@ class OpensOnce(Manager):
             await super().open(url, name)
 
 
+class LeavesForEver(Manager):
+    """fl#1471 of a leave: it is done, and the call never returns."""
+
+    async def _leave(self, op: Op) -> Op:
+        await super()._leave(op)
+        await asyncio.Event().wait()
+        return op
+
+
+class ClosesForEver(Manager):
+    """The same of a close."""
+
+    async def close(self) -> None:
+        await super().close()
+        await asyncio.Event().wait()
+
+
+class OpensAgainForEver(Manager):
+    """The same of an open after the first."""
+
+    _opened = False
+
+    async def open(self, url: str, name: str) -> None:
+        await super().open(url, name)
+        if self._opened:
+            await asyncio.Event().wait()
+        self._opened = True
+
+
 class GoesOnAfterClose(Manager):
     """Says that it is closed, and goes on."""
 

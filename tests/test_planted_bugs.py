@@ -76,6 +76,9 @@ RAISING = Scenario(
     ],
     workload=Changes(),
 )
+REENTERED = Scenario(
+    faults=[Fault("callback_reenters", after_s=3, for_s=20)], recovery_within_s=30, settle_s=30
+)
 UNHEARD = Scenario(faults=[Fault("hole", after_s=3, for_s=40)], workload=Changes())
 
 PLANTED = [
@@ -99,6 +102,10 @@ PLANTED = [
     ),
     Planted("dies in a change", bugs.DiesInAChange, RAISING, "feed"),
     Planted("no gap", bugs.with_core(bugs.with_feed(bugs.SilentFeed)), UNHEARD, "feed"),
+    Planted("leaves for ever", bugs.LeavesForEver, CHANGED_MIND, "answers"),
+    Planted("closes for ever", bugs.ClosesForEver, CLOSED, "answers"),
+    Planted("opens for ever", bugs.OpensAgainForEver, CLOSED, "answers"),
+    Planted("leaves for ever in a callback", bugs.LeavesForEver, REENTERED, "answers"),
     Planted("sends lie", bugs.with_core(bugs.SendsLie), RESET, "acknowledgement"),
 ]
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.checkers.acknowledgement import acknowledgement
+from harness.checkers.answers import answers
 from harness.checkers.checker import Checker, check_safe, judge_with
 from harness.checkers.conduct import conduct
 from harness.checkers.course import SPOILS
@@ -35,6 +36,7 @@ CHECKERS: Mapping[str, Checker] = MappingProxyType(
         "truth": truth,
         "storm": storm,
         "quiet": quiet,
+        "answers": answers,
         "conduct": conduct,
         "tokens": tokens,
         "feed": feed,

@@ -9,10 +9,11 @@ from typing import Any
 
 from harness.history import History, Op
 
-SPOILS = ("loss", "once", "order", "changes", "word", "spread")
+SPOILS = ("loss", "once", "order", "changes", "word", "answer", "spread")
 """What a fault can do that no client can help: to a stream that does not break, messages of which
 are lost, come more than once, or change places, or only the changes of tables in it are lost; to a
-client that can say nothing meanwhile; and to a fleet that is started or woken at one instant."""
+client that can say nothing meanwhile, or return from no call; and to a fleet that is started or
+woken at one instant."""
 
 _BESIDES = ("felt_by", "spoils", "hits", "victims")
 """What an act says of itself besides the fault and its parameters."""

@@ -59,19 +59,19 @@ PROCESS: tuple[FaultKind, ...] = (
         "suspend",
         "the client's process stands still (SIGSTOP), with its sockets open",
         _suspend,
-        spoils=("word", "spread"),
+        spoils=("word", "answer", "spread"),
     ),
     _kind(
         "kill",
         "the client's process is killed (SIGKILL), and started again at the heal",
         _kill,
-        spoils=("spread",),
+        spoils=("answer", "spread"),
     ),
     _kind(
         "block",
         "something blocks the client's event loop",
         _block,
-        spoils=("word", "spread"),
+        spoils=("word", "answer", "spread"),
     ),
     _kind(
         "callback_slow",
@@ -79,6 +79,7 @@ PROCESS: tuple[FaultKind, ...] = (
         _callback_slow,
         Parameter("seconds", DURATION, 0.5, "how long each callback takes", "seconds"),
         of="code",
+        spoils=("answer",),
     ),
     _kind(
         "clock_jump",
@@ -89,6 +90,7 @@ PROCESS: tuple[FaultKind, ...] = (
         of="clock",
         lasts=False,
         felt_by=("hits",),
+        spoils=("answer",),
     ),
     _kind(
         "clock_drift",
@@ -98,6 +100,7 @@ PROCESS: tuple[FaultKind, ...] = (
         Parameter("factor", number(0.01, 100), 2.0, "so many times as fast as the real one"),
         of="clock",
         felt_by=("hits",),
+        spoils=("answer",),
     ),
 )
 """The faults of a client's process. In sim each client has one; in real time the client must be a
