@@ -25,6 +25,7 @@ from harness.manager.errors import ManagerClosed
 from harness.manager.events import CallbackFailed, Event, SlowConsumer
 from harness.manager.failures import Failure
 from harness.manager.sends import Outgoing, SendResult
+from harness.manager.shell.clock import SteadyClock
 from harness.manager.shell.inbox import Inbox
 from harness.manager.shell.link import Link
 from harness.manager.shell.watch import Watch
@@ -50,6 +51,7 @@ class Driver:
         self._on_event = on_event
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._clock = SteadyClock()
         self._watch = Watch(self._woke)
         self._link: Link | None = None
         # Tasks of links that may still be ending, for close() to wait for.
@@ -124,8 +126,8 @@ class Driver:
 
     @property
     def now_s(self) -> float:
-        """The loop's time; before the first start nothing depends on it."""
-        return self._loop.time() if self._loop else 0.0
+        """The loop's time, never less than before; before the first start nothing depends on it."""
+        return self._clock.read(self._loop.time()) if self._loop else 0.0
 
     def act(self, fact: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Tell the core something, do what it decides, and set the timer to its deadline.
@@ -134,6 +136,7 @@ class Driver:
         behind, so that order holds and nothing recurs.
         """
         self._check_loop()
+        self._watch.look()
         try:
             fact(*args, **kwargs)
         finally:
@@ -257,10 +260,10 @@ class Driver:
             self._timer = None
         deadline_s = self.core.next_deadline()
         if deadline_s is not None and self._loop is not None:
-            self._timer = self._loop.call_at(deadline_s, self._on_timer, deadline_s)
+            due_s = self._clock.loop_s(deadline_s)
+            self._timer = self._loop.call_at(due_s, self._on_timer, deadline_s)
 
     def _on_timer(self, deadline_s: float) -> None:
         self._timer = None
-        self._watch.look()
         # A loop may call a hair early: what is due at the deadline must be seen as due.
         self.act(self.core.timer, max(deadline_s, self.now_s))

@@ -19,7 +19,8 @@ class Watch:
 
     The loop's clock shows what stopped the process alone. On Linux it stops while the machine
     sleeps; only the wall clock has gone on then. That somebody has set the wall clock looks the
-    same, and costs no more than a question to the server.
+    same, and costs no more than a question to the server. A loop's clock that was set back hides
+    how long nothing ran, and would have the next look far away.
     """
 
     def __init__(self, on_wake: OnWake) -> None:
@@ -41,19 +42,27 @@ class Watch:
             self._timer = None
 
     def look(self) -> None:
-        """Look before another timer does what it would do after so long a silence."""
-        late_s = asyncio.get_running_loop().time() - self._looked_s - LOOK_EVERY_S
-        if self._timer is not None and late_s > STOOD_STILL_S:
+        """Look before anything else is done or believed after so long a silence."""
+        passed_s, wall_passed_s = self._passed_s()
+        if self._timer is not None and _stood(passed_s, wall_passed_s):
             self._turn()
 
     def _turn(self) -> None:
-        now_s = asyncio.get_running_loop().time()
-        passed_s, wall_passed_s = now_s - self._looked_s, time.time() - self._wall_s
+        passed_s, wall_passed_s = self._passed_s()
         self.stop()
-        self._look_later(now_s)
-        if max(passed_s, wall_passed_s) > LOOK_EVERY_S + STOOD_STILL_S:
+        self._look_later(asyncio.get_running_loop().time())
+        if _stood(passed_s, wall_passed_s):
             self._on_wake(max(0.0, passed_s - LOOK_EVERY_S))
+
+    def _passed_s(self) -> tuple[float, float]:
+        """Since it looked last, by both clocks."""
+        now_s = asyncio.get_running_loop().time()
+        return now_s - self._looked_s, time.time() - self._wall_s
 
     def _look_later(self, now_s: float) -> None:
         self._looked_s, self._wall_s = now_s, time.time()
         self._timer = asyncio.get_running_loop().call_at(now_s + LOOK_EVERY_S, self._turn)
+
+
+def _stood(passed_s: float, wall_passed_s: float) -> bool:
+    return passed_s < 0 or max(passed_s, wall_passed_s) > LOOK_EVERY_S + STOOD_STILL_S

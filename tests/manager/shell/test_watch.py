@@ -59,6 +59,27 @@ def test_a_machine_that_sleeps_stops_the_loops_clock_and_not_the_walls(
     assert watched(sleeps) == [(4.0, 0.0)]
 
 
+def test_a_clock_that_was_set_back_is_seen_by_whoever_looks_first_and_looked_at_again() -> None:
+    """It hides how long nothing ran, and the next look by itself would be an hour away."""
+
+    async def main(loop: SimLoop) -> list[float]:
+        woke: list[float] = []
+        host = loop.make_host("a")
+        watch = Watch(lambda stood_s: woke.append(round(loop.now_s, 3)))
+        host.run(watch.start)
+        await asyncio.sleep(3.5)
+        host.jump(-3600)
+        await asyncio.sleep(1)
+        host.run(watch.look)
+        await asyncio.sleep(3.5)
+        host.stand_for(5)
+        await asyncio.sleep(10)
+        host.run(watch.stop)
+        return woke
+
+    assert run(main) == [4.5, 13.0]
+
+
 def test_another_timer_may_ask_first() -> None:
     """One that was due earlier runs earlier, and would take the standstill for a silence."""
 
