@@ -26,6 +26,7 @@ from fake_server.wire import Wire
 
 _LOG = logging.getLogger("fake_server")
 _OPEN_TIMEOUT_S = 60.0
+_PATH_SHOWN_MAX = 200
 
 
 class Owner(Protocol):
@@ -143,7 +144,9 @@ class Port:
             if await wire.lost_within(refusal.delay_s):
                 # Nobody is left to answer; the library would try all the same.
                 raise asyncio.CancelledError from None
-            _LOG.info("refused an upgrade: %d %s", refusal.status, refusal.body)
+            # Without the query: that holds the key.
+            asked = repr(upgrade.path[:_PATH_SHOWN_MAX])
+            _LOG.info("refused an upgrade of %s: %d %s", asked, refusal.status, refusal.body)
             project.refused(refusal)
             return self._refusal(refusal)
         return None

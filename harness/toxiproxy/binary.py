@@ -90,6 +90,10 @@ class RealToxiproxy:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def runs(self) -> bool:
+        """Whether the program is there."""
+        return self._guard is not None and self._guard.poll() is None
+
     def stop(self) -> None:
         """End it; harmless if it has ended."""
         child, self._guard = self._guard, None

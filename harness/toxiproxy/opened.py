@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.toxiproxy.binary import RealToxiproxy, built_from
@@ -23,6 +23,8 @@ class Opened:
     client: Toxiproxy
     words: str
     """Which one it is and of what version, as it says itself."""
+    runs: Callable[[], bool] = lambda: True
+    """Whether one that we started is still there; of another nobody knows without asking it."""
 
 
 @contextmanager
@@ -34,10 +36,10 @@ def opened(choice: Choice) -> Iterator[Opened]:
     match choice:
         case Embedded():
             with EmbeddedToxiproxy() as child:
-                yield _answering(child.host, child.port, "embedded {}")
+                yield replace(_answering(child.host, child.port, "embedded {}"), runs=child.runs)
         case Binary(path):
             with RealToxiproxy(path) as real:
-                yield _real(real, path)
+                yield replace(_real(real, path), runs=real.runs)
         case Running():
             yield _running(choice)
 
@@ -52,7 +54,7 @@ def _real(child: RealToxiproxy, path: Path) -> Opened:
     release = built_from(path)
     if release is None or release in found.words:
         return found
-    return Opened(found.client, f"real {release} ({path.name})")
+    return replace(found, words=f"real {release} ({path.name})")
 
 
 def _running(address: Running) -> Opened:

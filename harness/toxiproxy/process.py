@@ -51,6 +51,10 @@ class EmbeddedToxiproxy:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def runs(self) -> bool:
+        """Whether the child is there."""
+        return self._child is not None and self._child.poll() is None
+
     def stop(self) -> None:
         """End the child; harmless if it has ended."""
         child, self._child = self._child, None

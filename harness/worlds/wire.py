@@ -7,17 +7,17 @@ import itertools
 import secrets
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from harness.entropy import substream
 from harness.nemesis import CannotExpress, Held, Levers, Server, Stream, Victims
 from harness.toxiproxy.choice import Choice, Embedded, Running
 from harness.toxiproxy.client import Toxiproxy
-from harness.toxiproxy.client_errors import ToxiproxyError
+from harness.toxiproxy.client_errors import ToxiproxyError, Unreachable
 from harness.toxiproxy.client_proxy import Proxy
 from harness.toxiproxy.off_loop import within
 from harness.toxiproxy.opened import Opened, opened
@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 LONGEST_STORY_S = 60.0
 """A longer story is told only when it is asked for (`--long`)."""
+
+LOOK_EVERY_S = 0.25
+"""How often a story looks whether its Toxiproxy is still there."""
 
 RESET_LASTS_S = 0.75
 """`reset_peer` strikes at the next data; the source's period is shorter than this."""
@@ -98,8 +101,11 @@ class WireWorld:
 
     def play(self, story: Story[T], seed: int, narrate: Narrator, cohorts: Cohorts = ()) -> T:
         """Run a story in real time; several threads may each play one."""
-        loop, toxiproxy = self._start()
-        return loop.play(self._main(toxiproxy, story, seed, narrate, cohorts))
+        loop, opened = self._start()
+        try:
+            return loop.play(self._main(opened, story, seed, narrate, cohorts))
+        except Unreachable as error:
+            raise WorldFailed(_gone(opened, error)) from None
 
     def close(self) -> None:
         """Cancel what runs, stop the loop, end the embedded Toxiproxy."""
@@ -107,7 +113,7 @@ class WireWorld:
             self._stack.close()
             self._opened = self._loop = None
 
-    def _start(self) -> tuple[RealLoop, Toxiproxy]:
+    def _start(self) -> tuple[RealLoop, Opened]:
         with self._lock:
             opened = self._open()
             if not isinstance(opened, Opened):
@@ -115,7 +121,7 @@ class WireWorld:
             if self._loop is None:
                 self._loop = RealLoop("squall-wire")
                 self._stack.callback(self._loop.close)
-            return self._loop, opened.client
+            return self._loop, opened
 
     def _open(self) -> Opened | ToxiproxyError:
         """The Toxiproxy, or why there is none."""
@@ -128,7 +134,7 @@ class WireWorld:
 
     async def _main(
         self,
-        toxiproxy: Toxiproxy,
+        opened: Opened,
         story: Story[T],
         seed: int,
         narrate: Narrator,
@@ -142,19 +148,14 @@ class WireWorld:
         ways = Ways(f"squall-{self._token}-{next(self._numbers)}", cohorts)
         await server.start(self._hosts.bind, 0)
         try:
-            async with within(self._lend(toxiproxy, server, ways)) as proxies:
+            async with within(self._lend(opened.client, server, ways)) as proxies:
                 roads = Roads(ways, server, self._reached(proxies), narrate)
                 levers = Levers(ToxiproxyNetwork(proxies, ways, server, roads), server)
                 with roads.known():
-                    return await story(
-                        Env(
-                            levers,
-                            roads.url,
-                            lambda: loop.time() - began_s,
-                            seed,
-                            roads.program_url,
-                        )
+                    env = Env(
+                        levers, roads.url, lambda: loop.time() - began_s, seed, roads.program_url
                     )
+                    return await while_it_runs(opened.runs, story(env))
         finally:
             await server.stop()
 
@@ -178,9 +179,37 @@ class WireWorld:
                     name: stack.enter_context(toxiproxy.temporary_proxy(name, upstream, listen))
                     for name in ways.all()
                 }
+            except Unreachable:
+                raise
             except ToxiproxyError as error:
                 raise WorldFailed(f"the Toxiproxy would not make a proxy: {error}") from None
             yield proxies
+
+
+async def while_it_runs(runs: Callable[[], bool], story: Coroutine[Any, Any, T]) -> T:
+    """Tell a story, but not on without its Toxiproxy. Raises `Unreachable` when that has ended."""
+    telling = asyncio.ensure_future(story)
+    try:
+        while runs():
+            done, _ = await asyncio.wait([telling], timeout=LOOK_EVERY_S)
+            if done:
+                return telling.result()
+        raise Unreachable("its process is gone")
+    finally:
+        telling.cancel()
+        await asyncio.wait([telling])
+
+
+def _gone(opened: Opened, error: Unreachable) -> str:
+    if not opened.runs():
+        return (
+            f"the Toxiproxy ({opened.words}) ended during the run, so nothing here can be judged; "
+            "run it again, and if it ends again see what kills it: often there is too little memory"
+        )
+    return (
+        f"the Toxiproxy ({opened.words}) answers no more, so nothing here can be judged ({error}); "
+        "see whether it still runs, and run it again"
+    )
 
 
 class ToxiproxyNetwork:

@@ -127,7 +127,7 @@ def test_handshakes_that_are_broken_off_leave_no_traceback() -> None:
         child.terminate()
         _, stderr = child.communicate(timeout=_PATIENCE_S)
         assert stderr == (
-            "fake_server: refused an upgrade: 401 "
+            "fake_server: refused an upgrade of '/realtime/v1/websocket': 401 "
             '{"error":"The token provided is not a valid JWT"}\n'
         )
 
