@@ -35,7 +35,7 @@ def main() -> int:
     except BadAddress as error:
         return _complain(
             f"cannot listen on {options.host}:{options.port}: {error}; "
-            "say --port 0 for any free port"
+            "say --port 0 for any free port, --host 127.0.0.1 for this machine alone"
         )
 
 
