@@ -101,13 +101,18 @@ class Chain:
 
     def deadline(self) -> float | None:
         """When `due` must be called next; `None` if only new input can bring something."""
+        if self.at_rest:
+            return None
         if self._ready:
             return self._now_s
-        if self._resting:
-            return None
         busy = (slot for slot in self._slots if not slot.at_rest)
         times_s = [time_s for slot in busy if (time_s := slot.deadline()) is not None]
         return min(times_s, default=None)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing waits to be collected, and only new input can bring something."""
+        return self._resting and not self._ready
 
     @property
     def held_bytes(self) -> int:

@@ -225,7 +225,8 @@ class Link:
         """Put a toxic at the end of a live stream."""
         if live := self._live(stream):
             live.chain.add(name, toxic, live_now(), hit=hit)
-            live.pump()
+            if not live.chain.at_rest:
+                live.pump()
 
     def update_toxic(self, stream: StreamName, name: str, toxic: Toxic, hit: bool) -> None:
         """Change a toxic of a live stream."""
