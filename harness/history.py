@@ -20,9 +20,10 @@ Who writes which op (`f`: keys of `value`):
   * calls: `broadcast`: topic, id (whole numbers that rise by one for each topic); `insert`: table,
     id (a row, numbered in the same way)
 * `nemesis`, before it acts (`invoke`) and after (`info`)
-  * `start` and `heal`: fault, and the fault's own parameters; `start` says besides what shows that
-    it was felt (`felt_by`), what no client can keep meanwhile (`spoils`) and whom it is for, if not
-    for all (`victims`), and an `info` how much the server struck (`hits`), where it can tell
+  * `start` and `heal`: fault, and the fault's own parameters, defaults too; `start` says besides
+    what shows that it was felt (`felt_by`), what no client can keep meanwhile (`spoils`) and whom
+    it is for, if not for all (`victims`), and an `info` how much the server struck (`hits`), where
+    it can tell
 * `server`, the ground truth
   * `handshake`: conn, client; `refused`: status, client; `disconnect`: conn, client, code, by
   * `join`: conn, client, topic, join_ref, token_id; `leave`: conn, client, topic, join_ref, by

@@ -80,6 +80,17 @@ REENTERED = Scenario(
     faults=[Fault("callback_reenters", after_s=3, for_s=20)], recovery_within_s=30, settle_s=30
 )
 UNHEARD = Scenario(faults=[Fault("hole", after_s=3, for_s=40)], workload=Changes())
+SLOW_CLOCK = Scenario(
+    faults=[
+        Fault("clock_drift", after_s=3, for_s=100, factor=0.2),
+        Fault("hole", after_s=5, for_s=40),
+    ],
+    workload=Changes(),
+)
+SET_BACK = Scenario(
+    faults=[Fault("hole", after_s=5, for_s=40), Fault("clock_jump", after_s=20, by_s=-20)],
+    workload=Changes(),
+)
 
 PLANTED = [
     Planted("dials on after close", bugs.with_core(bugs.DialsOnAfterClose), CLOSED, "quiet"),
@@ -106,6 +117,12 @@ PLANTED = [
     Planted("closes for ever", bugs.ClosesForEver, CLOSED, "answers"),
     Planted("opens for ever", bugs.OpensAgainForEver, CLOSED, "answers"),
     Planted("leaves for ever in a callback", bugs.LeavesForEver, REENTERED, "answers"),
+    Planted(
+        "no gap, slow clock", bugs.with_core(bugs.with_feed(bugs.SilentFeed)), SLOW_CLOCK, "feed"
+    ),
+    Planted(
+        "no gap, clock set back", bugs.with_core(bugs.with_feed(bugs.SilentFeed)), SET_BACK, "feed"
+    ),
     Planted("sends lie", bugs.with_core(bugs.SendsLie), RESET, "acknowledgement"),
 ]
 

@@ -83,6 +83,13 @@ def test_the_nemesis_is_recorded_before_and_after_it_acts(tmp_path: Path) -> Non
     assert [op.type for op in history() if op.process == "nemesis"] == ["invoke", "info"]
 
 
+def test_what_a_fault_is_by_default_is_recorded_for_the_judge(tmp_path: Path) -> None:
+    story = replace(QUICK, faults=[Fault("clock_drift", after_s=1, for_s=2)])
+    _, history = play(Manager, tmp_path, story)
+    acts = [op for op in history() if op.process == "nemesis"]
+    assert [op.value["factor"] for op in acts] == [2.0] * 4
+
+
 def test_rows_are_inserted_beside_the_broadcasts_for_whoever_listens(tmp_path: Path) -> None:
     judgement, history = play(Manager, tmp_path, replace(QUICK, workload=Changes()))
     assert judgement.checkers["feed"].outcome is Outcome.VALID, judgement.reason

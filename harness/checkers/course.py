@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.history import History, Op
@@ -15,7 +15,7 @@ are lost, come more than once, or change places, or only the changes of tables i
 client that can say nothing meanwhile, or return from no call; and to a fleet that is started or
 woken at one instant."""
 
-_BESIDES = ("felt_by", "spoils", "hits", "victims")
+BESIDES = ("felt_by", "spoils", "hits", "victims")
 """What an act says of itself besides the fault and its parameters."""
 
 
@@ -52,6 +52,8 @@ class Struck:
     """How much the server counted that it struck."""
     victims: tuple[str, ...] | None = None
     """The clients that it struck; None: all of them."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Its own, by name."""
 
     def struck(self, client: str) -> bool:
         """Whether it was for this client."""
@@ -107,11 +109,12 @@ def _set_in(op: Op) -> Struck:
         felt_by=tuple(told.get("felt_by", ())),
         spoils=tuple(told.get("spoils", ())),
         victims=None if victims is None else tuple(victims),
+        parameters={key: value for key, value in _what(op).items() if key != "fault"},
     )
 
 
 def _what(op: Op) -> Mapping[str, Any]:
-    return {key: value for key, value in op.value.items() if key not in _BESIDES}
+    return {key: value for key, value in op.value.items() if key not in BESIDES}
 
 
 def _count(found: list[Struck], index: int, op: Op) -> None:

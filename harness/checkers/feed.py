@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from harness.checkers.clocks import Clocks
 from harness.checkers.course import Course, Struck, course, struck
 from harness.checkers.remembered import remembered
 from harness.checkers.spans import Span, Spans, last_word, said, spans_of, wanted
@@ -98,12 +99,13 @@ def feeds_of(history: History) -> Feeds:
     received: dict[Channel, list[Receipt]] = defaultdict(list)
     gaps: dict[Channel, list[Span]] = defaultdict(list)
     listening: dict[Channel, None] = {}
+    clocks = Clocks(struck(history))
     for op in history.ops:
         channel = op.process, str(op.value.get("topic"))
         if op.f == "changed":
             received[channel].append(Receipt(op.time_s, op.value["id"]))
         elif op.f == "feed_gap":
-            gaps[channel].append(Span(op.time_s - op.value["last_s"], op.time_s))
+            gaps[channel].append(_gap(op, clocks))
         elif (op.f, op.type) == ("open", "invoke"):
             # A client that is started again knows nothing, and its application reads everything.
             for one in listening:
@@ -113,6 +115,14 @@ def feeds_of(history: History) -> Feeds:
             listening[channel] = None
     wants = {one: spans for one, spans in wanted(history).items() if one in listening}
     return Feeds(committed, dict(received), wants, _live(history), dict(gaps))
+
+
+def _gap(op: Op, clocks: Clocks) -> Span:
+    """What a client says that it may have missed; it counts the seconds by its own clock."""
+    clock = clocks.of(op.process, op.time_s)
+    said = Span(clock.began_s(op.time_s, op.value["last_s"]), op.time_s)
+    # What was on its way may have taken longer than a fast clock allows for.
+    return said if clock.is_right(said) else Span(said.from_s - LAG_S, said.to_s)
 
 
 def _live(history: History) -> Spans:

@@ -4,7 +4,7 @@ TRUTH and SIGNAL of `failures.md` §0.4. A false claim is excused for `header.de
 time that a client may need to find out. Two proofs count: the source went on publishing and the
 channel received nothing at all; or the server had not held the channel for all that time. A source
 that keeps silent proves nothing, and a client that is made to stand still can say nothing: that
-time does not count.
+time does not count. One whose clock is made to go slow, or is set back, counts by that clock.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
+from harness.checkers.clocks import Clocks
 from harness.checkers.course import Struck, struck
 from harness.checkers.spans import Span, Spans, claimed, spans_of, wanted
 from harness.checkers.traffic import Channel, Receipt, traffic
@@ -27,6 +28,9 @@ from harness.verdict import Outcome, Sli, Verdict
 ANSWER_S = 5.0
 """A message that comes within this time shows no silence at its publication."""
 
+Stretch = tuple[Channel, Span, str]
+"""Through which a channel was claimed to be joined when it was not, and what proves that."""
+
 
 @dataclass(frozen=True, slots=True)
 class FalseClaim:
@@ -35,10 +39,8 @@ class FalseClaim:
     channel: Channel
     span: Span
     proof: str
-
-    @property
-    def length_s(self) -> float:
-        return self.span.to_s - self.span.from_s
+    length_s: float
+    """By the client's own clock where that was slow."""
 
     def __str__(self) -> str:
         client, topic = self.channel
@@ -53,7 +55,11 @@ def truth(history: History) -> Verdict:
     claims = _claims(history)
     if not claims:
         return Verdict(Outcome.UNKNOWN, "no client ever claimed to be joined")
-    stretches = [*_silences(claims, history), *_unheld(claims, history)]
+    clocks = Clocks(struck(history))
+    stretches = [
+        FalseClaim(channel, span, proof, clocks.of(channel[0], span.from_s).passed_s(span))
+        for channel, span, proof in [*_silences(claims, history), *_unheld(claims, history)]
+    ]
     longest_s = max((one.length_s for one in stretches), default=0.0)
     slis = {"false_claim_s": Sli(value=longest_s, unit="s")}
     bound_s = history.header.detect_within_s
@@ -101,7 +107,7 @@ def _of(client: str, faults: Iterable[Struck]) -> list[Span]:
     ]
 
 
-def _silences(claims: Spans, history: History) -> Iterator[FalseClaim]:
+def _silences(claims: Spans, history: History) -> Iterator[Stretch]:
     """Stretches in which the source published and the channel received nothing, from the first
     missed message to the last of each: it takes two to show that the silence lasted."""
     seen = traffic(history)
@@ -113,7 +119,7 @@ def _silences(claims: Spans, history: History) -> Iterator[FalseClaim]:
             in_span = [time_s for time_s in missed_s if time_s in span]
             for _, stretch in groupby(in_span, key=partial(bisect_left, receipts_s)):
                 times_s = list(stretch)
-                yield FalseClaim(channel, Span(times_s[0], times_s[-1]), "silence")
+                yield channel, Span(times_s[0], times_s[-1]), "silence"
 
 
 def _missed_s(published: Mapping[int, float], receipts: Iterable[Receipt]) -> list[float]:
@@ -126,7 +132,7 @@ def _missed_s(published: Mapping[int, float], receipts: Iterable[Receipt]) -> li
     ]
 
 
-def _unheld(claims: Spans, history: History) -> Iterator[FalseClaim]:
+def _unheld(claims: Spans, history: History) -> Iterator[Stretch]:
     """Stretches of a claim in which the server held the channel on no connection."""
     held = _held(history)
     if not held:
@@ -134,7 +140,7 @@ def _unheld(claims: Spans, history: History) -> Iterator[FalseClaim]:
     for channel, spans in claims.items():
         for span in spans:
             for gap in _gaps(span, held.get(channel, ())):
-                yield FalseClaim(channel, gap, "not being held by the server")
+                yield channel, gap, "not being held by the server"
 
 
 def _held(history: History) -> Spans:

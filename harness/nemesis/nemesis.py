@@ -118,4 +118,6 @@ def _spoils(kind: FaultKind, hit: Victims) -> dict[str, Any]:
 
 
 def _value(fault: Fault, **more: object) -> dict[str, Any]:
-    return {"fault": fault.name, **fault.parameters, **more}
+    """The fault with all that it is, for a judge knows no defaults."""
+    own = {key: value for key, value in values_of(fault).items() if value is not None}
+    return {"fault": fault.name, **own, **more}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
+from harness.checkers.course import BESIDES
 from harness.history import Header, History, Op, Type
 
 
@@ -71,7 +72,8 @@ class Story:
         """The nemesis starts a fault, and heals it if a time is given."""
         self.call(start_s, "nemesis", "start", "info", fault=name, **told)
         if heal_s is not None:
-            self.call(heal_s, "nemesis", "heal", "info", fault=name)
+            own = {key: value for key, value in told.items() if key not in BESIDES}
+            self.call(heal_s, "nemesis", "heal", "info", fault=name, **own)
         return self
 
     def dial(self, at_s: float, outcome: str) -> Self:

@@ -225,3 +225,28 @@ def test_a_change_that_never_came_is_a_sign_of_trouble() -> None:
     missed = [sign.words for sign in signs_of(one.history()) if sign.name == "missed_change"]
     assert missed[-1] == "change 20 never came to client-0"
     assert len(missed) == 1 + 3  # And those from before the feed was live.
+
+
+@pytest.mark.parametrize(("last_s", "expected"), [(4.0, Outcome.VALID), (0.5, Outcome.INVALID)])
+def test_a_slow_clock_counts_the_seconds_of_a_gap_too_few(last_s: float, expected: Outcome) -> None:
+    one = story(lost_s=FAULT_S + 8.0)
+    one.fault("clock_drift", 5.0, 31.0, factor=0.2)
+    one.says(BACK_S + 0.001, "feed_gap", last_s=last_s)
+    assert outcome(one.history()) is expected
+
+
+def test_a_fast_clock_makes_no_gap_longer() -> None:
+    """Its ten seconds are two, and begin long after the first loss."""
+    one = story(lost_s=FAULT_S + 8.0)
+    one.says(BACK_S + 0.001, "feed_gap", last_s=BACK_S - FAULT_S + 1.0)
+    assert outcome(one.history()) is Outcome.VALID
+    one.fault("clock_drift", 5.0, 31.0, factor=5.0)
+    assert outcome(one.history()) is Outcome.INVALID
+
+
+@pytest.mark.parametrize("by_s", [-20.0, 3600.0])
+def test_a_clock_that_jumps_in_a_gap_is_reckoned_with(by_s: float) -> None:
+    one = story(lost_s=FAULT_S + 8.0).fault("clock_jump", 24.0, by_s=by_s)
+    assert outcome(one.history()) is Outcome.INVALID
+    one.says(BACK_S + 0.001, "feed_gap", last_s=BACK_S - FAULT_S + 1.0 + by_s)
+    assert outcome(one.history()) is Outcome.VALID

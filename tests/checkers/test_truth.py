@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.checkers.truth import truth
@@ -141,3 +143,26 @@ def test_who_goes_on_is_held_to_its_word_again() -> None:
     told = {"spoils": ["word"]}
     story = silent_from(20.0, until_s=110.0).fault("suspend", 20.0, 60.0, **told)
     assert truth(story.history()).outcome is Outcome.INVALID
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        ({"factor": 0.4}, Outcome.VALID),
+        ({"factor": 0.9}, Outcome.INVALID),
+        ({"factor": 4.0}, Outcome.INVALID),
+        ({"factor": 0.4, "victims": ["client-1"]}, Outcome.INVALID),
+    ],
+)
+def test_the_time_to_find_out_is_by_the_clock_of_the_client(
+    told: dict[str, Any], outcome: Outcome
+) -> None:
+    story = silent_from(20.0, 70.0).fault("clock_drift", 10.0, 90.0, **told)
+    assert truth(story.history()).outcome is outcome
+
+
+def test_a_clock_that_is_set_back_gives_more_time_to_find_out() -> None:
+    story = silent_from(20.0, 70.0).fault("clock_jump", 30.0, by_s=-20.0)
+    assert truth(story.history()).outcome is Outcome.VALID
+    later = silent_from(20.0, 70.0).fault("clock_jump", 80.0, by_s=-20.0)
+    assert truth(later.history()).outcome is Outcome.INVALID
