@@ -2,7 +2,8 @@
 
 Each fault is looked for in the time in which it can have shown: from its start until 10 s after it
 was healed, or for 60 s if it never was. The history says by which of `SIGNS` it would show, any of
-which will do; where it does not say, any sign at all. Where the story says `faults_felt="any"`, as
+which will do; where it does not say, any sign at all. A sign that names its client counts for the
+faults that struck that client, and for no other. Where the story says `faults_felt="any"`, as
 drawn ones do, one fault that was felt is enough.
 """
 
@@ -57,6 +58,7 @@ def _sign_of(fault: Struck, signs: Sequence[Sign]) -> Sign | None:
     for sign in islice(signs, first, None):
         if sign.time_s > until_s:
             break
-        if not fault.felt_by or sign.name in fault.felt_by:
+        is_its_own = not sign.client or fault.struck(sign.client)
+        if is_its_own and (not fault.felt_by or sign.name in fault.felt_by):
             return sign
     return None

@@ -46,6 +46,8 @@ class Sign(NamedTuple):
     name: str
     """Of `SIGNS`."""
     words: str
+    client: str = ""
+    """Whose trouble it is; nobody's by name where the history cannot say."""
 
 
 def signs_of(history: History) -> list[Sign]:
@@ -64,7 +66,8 @@ def _sign(op: Op) -> Sign | None:
     """What one op says of trouble with a connection."""
     says = _SIGNS.get(op.f)
     words = says(op) if says else None
-    return Sign(op.time_s, op.f, words) if words else None
+    client = str(op.value.get("client") or "") if op.process in _NO_CLIENTS else op.process
+    return Sign(op.time_s, op.f, words, client) if words else None
 
 
 _SIGNS: Mapping[str, Callable[[Op], str | None]] = {
@@ -83,7 +86,8 @@ def _lost(seen: Traffic, wants: Spans) -> Iterator[Sign]:
         had = {receipt.id: None for receipt in seen.of(channel)}
         for id, time_s in seen.published.get(channel[1], {}).items():
             if id not in had and any(time_s in span for span in spans):
-                yield Sign(time_s, "missed", f"message {id} never came to {channel[0]}")
+                words = f"message {id} never came to {channel[0]}"
+                yield Sign(time_s, "missed", words, channel[0])
 
 
 def _missed_changes(feeds: Feeds) -> Iterator[Sign]:
@@ -92,7 +96,8 @@ def _missed_changes(feeds: Feeds) -> Iterator[Sign]:
         had = {receipt.id: None for receipt in feeds.received.get(channel, ())}
         for id, time_s in feeds.committed.items():
             if id not in had and any(time_s in span for span in spans):
-                yield Sign(time_s, "missed_change", f"change {id} never came to {channel[0]}")
+                words = f"change {id} never came to {channel[0]}"
+                yield Sign(time_s, "missed_change", words, channel[0])
 
 
 def _late(seen: Traffic, first_fault_s: float) -> Iterator[Sign]:
@@ -106,7 +111,8 @@ def _late(seen: Traffic, first_fault_s: float) -> Iterator[Sign]:
         for time_s, id in receipts:
             took_s = time_s - published.get(id, time_s)
             if took_s > late_s:
-                yield Sign(published[id], "late", f"a message took {took_s:.2f} s to {client}")
+                words = f"a message took {took_s:.2f} s to {client}"
+                yield Sign(published[id], "late", words, client)
 
 
 def _steady_latencies_s(seen: Traffic, first_fault_s: float) -> Iterator[float]:
@@ -132,11 +138,8 @@ def _slow_joins(history: History) -> Iterator[Sign]:
             index = bisect_left(said, op.time_s)
             in_time = Span(op.time_s, op.time_s + SLOW_JOIN_S)
             if index == len(said) or said[index] not in in_time:
-                yield Sign(
-                    op.time_s,
-                    "slow_join",
-                    f"a join of {channel[0]} took more than {SLOW_JOIN_S:g} s",
-                )
+                words = f"a join of {channel[0]} took more than {SLOW_JOIN_S:g} s"
+                yield Sign(op.time_s, "slow_join", words, channel[0])
 
 
 def _slow_calls(history: History) -> Iterator[Sign]:
@@ -150,6 +153,8 @@ def _slow_calls(history: History) -> Iterator[Sign]:
         elif op.id in open_calls:
             began = open_calls.pop(op.id)
             if op.type != "ok" or op.time_s - began.time_s > SLOW_CALL_S:
-                yield Sign(began.time_s, "slow_call", f"a {op.f} of {op.process} went ill")
+                words = f"a {op.f} of {op.process} went ill"
+                yield Sign(began.time_s, "slow_call", words, op.process)
     for op in open_calls.values():
-        yield Sign(op.time_s, "slow_call", f"a {op.f} of {op.process} had no end")
+        words = f"a {op.f} of {op.process} had no end"
+        yield Sign(op.time_s, "slow_call", words, op.process)

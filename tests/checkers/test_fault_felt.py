@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -130,6 +131,39 @@ def test_a_fault_is_felt_by_its_own_signs_only() -> None:
     story = with_signs("dial", "missed").disconnect("client-0", 12.0)
     assert fault_felt(story.history()).outcome is Outcome.UNKNOWN
     story = with_signs("dial", "disconnect").disconnect("client-0", 12.0)
+    assert fault_felt(story.history()).outcome is Outcome.VALID
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        lambda story: story.disconnect("client-1", 12.0),
+        lambda story: story.lost("client-1", 12.0),
+        lambda story: story.server(12.0, "refused", status=503, client="client-1"),
+        lambda story: story.without(
+            lambda op: (op.process, op.f) == ("client-1", "received") and 12 < op.time_s < 12.1
+        ),
+        lambda story: story.joins("client-1", 12.0, conn=9),
+        lambda story: (
+            story.source(12.0, 500).received("client-0", 12.0, 500).received("client-1", 12.3, 500)
+        ),
+        lambda story: story.call(12.0, "client-1", "leave", "fail", topic="aside"),
+        lambda story: story.call(12.0, "client-1", "leave", None, topic="aside"),
+    ],
+    ids=["ended", "lost", "refused", "missed", "slow join", "late", "failed call", "open call"],
+)
+def test_what_happens_to_a_client_that_was_not_struck_is_no_sign(
+    trouble: Callable[[Story], Story],
+) -> None:
+    for victims, outcome in ((["client-0"], Outcome.UNKNOWN), (["client-1"], Outcome.VALID)):
+        story = perfect_run(fault_s=None, end_s=100.0)
+        story.fault("slow", 10.0, 20.0, victims=victims)
+        assert fault_felt(trouble(story).history()).outcome is outcome
+
+
+def test_a_connect_that_names_no_client_may_be_anybodys() -> None:
+    story = perfect_run(fault_s=None, end_s=100.0)
+    story.fault("refuse", 10.0, 20.0, victims=["client-0"]).dial(12.0, "refused")
     assert fault_felt(story.history()).outcome is Outcome.VALID
 
 
