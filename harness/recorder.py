@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from harness.history import Op, Type
-from harness.redact import redact
+from harness.redact import redact, redact_value
 from harness.store import HistoryWriter
 
-SECRET_KEYS = frozenset({"token"})
-"""Keys of an op's value that reach the client, but never the history."""
-
-SHORT_WORD = 16
-"""Text up to this length is no credential, and most text is: topics, senders, codes."""
+ITEMS_MAX = 1000
+"""A client that says more than this in one op is cut short, visibly."""
 
 NO_CLIENTS = frozenset({"source", "nemesis", "server", "network", "run"})
 """The processes of a history that are no clients."""
@@ -57,8 +55,8 @@ class Recorder:
         stamped = replace(
             op,
             time_s=self._last_s,
-            value={key: _clean(value) for key, value in op.value.items() if key not in SECRET_KEYS},
-            error=redact(op.error) if op.error else None,
+            value=redact_value(op.value, math.inf if op.process in NO_CLIENTS else ITEMS_MAX),
+            error=redact(str(op.error)) if op.error else None,
         )
         if not self._ended:
             self._writer.append(stamped)
@@ -121,9 +119,3 @@ class Recorder:
         number = op.value.get("id")
         if isinstance(number, int):
             self._heard[key] = max(self._heard.get(key, -1), number)
-
-
-def _clean(value: Any) -> Any:
-    """A value without credentials; numbers, short words and lists of ours are left as they are."""
-    long = isinstance(value, str) and len(value) > SHORT_WORD
-    return redact(value) if long else value

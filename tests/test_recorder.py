@@ -3,8 +3,8 @@
 import io
 from typing import Any
 
-from harness.history import Header, Op, Type
-from harness.recorder import Recorder
+from harness.history import Header, Op, Type, op_line
+from harness.recorder import ITEMS_MAX, Recorder
 from harness.store import HistoryWriter
 
 HEADER = Header(scenario="s", client="c", world="sim", seed=1)
@@ -85,6 +85,19 @@ def test_a_feed_is_live_by_its_clients_word_until_its_channel_is_lost() -> None:
         say("feed_live")
     recorder.want("client-0", "room", False)
     assert recorder.all_live(9)
+
+
+def test_what_a_client_says_is_bounded_and_what_we_say_is_whole() -> None:
+    recorder, writer = make()
+    secret = "eyJhbGciOi.eyJzdWIi.c2ln"
+    many = [{"key": secret, "token": secret}] * (2 * ITEMS_MAX)
+    recorder.info("client-0", "lost", {"topic": "room", "reason": "gone", "deep": many})
+    recorder.info("server", "membership", {"members": [{"conn": n} for n in range(len(many))]})
+    said, ours = writer.history()
+    assert len(said.value["deep"]) <= ITEMS_MAX
+    assert "(cut)" in op_line(said)
+    assert "eyJ" not in op_line(said)
+    assert len(ours.value["members"]) == len(many)
 
 
 def test_what_happens_at_one_instant_keeps_its_order_in_time() -> None:
