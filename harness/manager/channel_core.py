@@ -54,6 +54,7 @@ class ChannelCore:
         farewells: Farewells,
         rng: Random,
         token: Callable[[], str | None],
+        came_s: Callable[[float], float],
     ) -> None:
         # Tells this channel from an earlier one of the same topic.
         self.number = number
@@ -61,7 +62,9 @@ class ChannelCore:
         self.wire_topic = TOPIC_PREFIX + topic
         self.state = ChannelState.WAITING
         self.outbox = Outbox(config)
-        self.feed = self.feed_type(topic, settings.changes, config=config, outlet=outlet, rng=rng)
+        self.feed = self.feed_type(
+            topic, settings.changes, config=config, outlet=outlet, rng=rng, came_s=came_s
+        )
         # Why it is not joined, for whoever waits.
         self.reason = "no connection yet"
         # When the next join may be sent; counts while WAITING on a link that stands.
@@ -75,6 +78,7 @@ class ChannelCore:
         self._farewells = farewells
         self._rng = rng
         self._token = token
+        self._came_s = came_s
         self._join_ref: str | None = None
         self._leave_ref: str | None = None
         # The token that the server has from us for this join.
@@ -170,7 +174,7 @@ class ChannelCore:
             return True
         self.unanswered_join = None
         self._forget_old_failures(now_s)
-        self._fall("ended", reason, since_s=now_s)
+        self._fall("ended", reason, since_s=self._came_s(now_s))
         self._back_off(reason, now_s)
         return True
 
@@ -322,7 +326,7 @@ class ChannelCore:
         reason = self.feed.overdue()
         self._answer_due_s = now_s + self._config.leave_timeout_s
         self.send_leave()
-        self._fall("feed dead", reason, since_s=now_s)
+        self._fall("feed dead", reason, since_s=self._came_s(now_s))
         self.retry_s = now_s
 
     def _join_failed(self, event: str, reason: str, now_s: float) -> None:
@@ -356,7 +360,7 @@ class ChannelCore:
         for settled in self.outbox.lose_in_flight(reason):
             self._outlet.settle(settled)
         if was_joined:
-            self._gap_from_s = since_s
+            self._gap_from_s = since_s - self._config.broadcast_lag_max_s
             self.feed.lost(reason, told=told)
             if told:
                 self._outlet.emit(ChannelLost(self.topic, reason))

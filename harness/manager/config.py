@@ -67,10 +67,13 @@ class Config:
     without a word (§9, 4 to 7); the next step each time that brought none either, and half as much
     more at random. Broadcasts are missed in the moment of that join. Empty: a quiet feed is trusted
     for ever."""
-    feed_lag_max_s: float = 5.0
-    """How late a change may come after its commit: 0.5 s where all is well, and 5 s while the
-    server has trouble reading its database (§3.6, §9). A gap begins so much before the last
-    sign."""
+    feed_lag_max_s: float = 7.0
+    """How late a change may be read after its commit: 0.5 s where all is well, 5 s while the server
+    has trouble reading its database (§3.6, §9), and 2 s that this process may stand still
+    unnoticed. A `FeedGap` begins so much before the last sign."""
+    broadcast_lag_max_s: float = 3.0
+    """How late a broadcast may be read after it was sent: the way through the server, and 2 s that
+    this process may stand still unnoticed. A `Gap` begins so much before the last sign of life."""
 
     def __post_init__(self) -> None:
         """Check each number, and that a heartbeat can be judged before the next is due."""

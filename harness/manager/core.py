@@ -148,6 +148,7 @@ class ConnectionCore:
             farewells=self._farewells,
             rng=self._rng,
             token=self.token_for_join,
+            came_s=self.came_s,
         )
         return channel
 
@@ -253,7 +254,8 @@ class ConnectionCore:
         self._send_joins(now_s)
 
     def woke(self, stood_s: float, now_s: float) -> None:
-        """This process stood still, for so long by the loop's clock: the link may have died unseen.
+        """This process stood still, at most for so long by the loop's clock: the link may have died
+        unseen.
 
         It is asked at once. That time is no silence of the peer's, and what is read next may have
         come before: only an answer proves the link.
@@ -279,6 +281,10 @@ class ConnectionCore:
             usual_s = 2 * (self._pulse.round_trip_s or 0.0)
             allowed_s = min(allowed_s, max(self._config.wake_timeout_s, usual_s))
         return max(allowed_s, self._config.join_timeout_s) if self._is_join_owed() else allowed_s
+
+    def came_s(self, now_s: float) -> float:
+        """When what is read now came, at the earliest: what was lost before it lies in no gap."""
+        return self._pulse.came_s(now_s) if self._pulse else now_s
 
     def link_is_proven(self, now_s: float) -> bool:
         """Whether the link was good enough for earlier failures to be forgotten.
@@ -330,7 +336,7 @@ class ConnectionCore:
             self.stats.heartbeat_timeouts += 1
             # At once: a peer that does not answer heartbeats will not answer a close frame.
             self._outlet.add(HangUp(self._outlet.link, politely=False))
-            silent_s = now_s - self._pulse.heard_s
+            silent_s = now_s - self._pulse.quiet_since_s
             self.lost(
                 self._outlet.link,
                 Failure(f"no answer to a heartbeat or join; silent for {silent_s:.1f} s"),

@@ -75,8 +75,10 @@ class ChannelLost(ChannelEvent):
 class Gap(ChannelEvent):
     """Fired right after `Joined` when the channel had been joined before.
 
-    Messages sent in this interval of the loop's clock may be missing. It begins with the last sign
-    of life before the loss, for a link is dead before anybody notices.
+    Messages sent in this interval of the loop's clock may be missing. It begins
+    `Config.broadcast_lag_max_s` before the last sign of life, for a link is dead before anybody
+    notices; what is read after a standstill of this process counts as a sign from before it, until
+    the server answers anew. A clock that was set back counts on here from where it stood.
     """
 
     from_s: float
@@ -108,9 +110,9 @@ class FeedGap(ChannelEvent):
     live one anew: changes committed in this interval of the loop's clock may be missing.
 
     It begins `Config.feed_lag_max_s` before the last change or confirmation, for a dead feed looks
-    like a quiet one. Read again what may have changed since then. A feed that was silent for
-    `Config.feed_silence_ladder_s` is subscribed anew to be safe: such a gap is as long as the
-    silence, and mostly nothing is missing in it.
+    like a quiet one; standstills and clocks count as for `Gap`. Read again what may have changed
+    since then. A feed that was silent for `Config.feed_silence_ladder_s` is subscribed anew to be
+    safe: such a gap is as long as the silence, and mostly nothing is missing in it.
     """
 
     from_s: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -34,6 +34,7 @@ class Feed:
         config: Config,
         outlet: Outlet,
         rng: Random,
+        came_s: Callable[[float], float],
     ) -> None:
         self.state = FeedState.OFF
         # When the channel has to be joined again because of its feed; None: it need not.
@@ -45,10 +46,12 @@ class Feed:
         self._config = config
         self._outlet = outlet
         self._rng = rng
+        self._came_s = came_s
         self._ids: Ids = {}
         # What the current join asked for and the server did not echo: no feed of it is whole.
         self._missing: Sequence[ChangeBinding] = ()
-        # The last change or confirmation: what came later than that may be missing.
+        # The last change or confirmation, as early as it may have come: what came later than that
+        # may be missing.
         self._sign_s = 0.0
         # Since when changes may be missing; None while that is told, or before it was ever live.
         self._gap_from_s: float | None = None
@@ -126,7 +129,7 @@ class Feed:
     def _live(self, event: str, now_s: float) -> None:
         was_live = self.state is FeedState.LIVE
         self._step(event)
-        self._sign_s = now_s
+        self._sign_s = self._came_s(now_s)
         self._unconfirmed = 0
         self._await_sign(now_s)
         if not was_live:

@@ -426,8 +426,36 @@ def test_a_gap_begins_at_the_last_sign_of_life() -> None:
     bench.connect()
     bench.reply(bench.last("phx_join"))
     (gap,) = bench.told(Gap)
-    assert (gap.topic, gap.from_s, gap.to_s) == ("room1", 10.0, bench.now_s)
+    lag_s = Config().broadcast_lag_max_s
+    assert (gap.topic, gap.from_s, gap.to_s) == ("room1", 10.0 - lag_s, bench.now_s)
     assert isinstance(bench.events[-2], Joined)
+
+
+@pytest.mark.parametrize("ends", ["lost", "closed"])
+@pytest.mark.parametrize("proven", [False, True])
+def test_a_gap_begins_before_the_standstill_unless_an_answer_has_proven_more(
+    ends: str, proven: bool
+) -> None:
+    """What is read on waking has lain in the kernel's buffer: all that followed it may be lost."""
+    bench = Bench()
+    bench.joined()
+    bench.run(until_s=10.0)
+    bench.stand_still(90.0)
+    if proven:
+        bench.reply(bench.last("heartbeat"))
+    bench.now_s += 0.5
+    bench.say(Message(ROOM, "broadcast", {"event": "e", "payload": 1}))
+    if ends == "lost":
+        bench.lose()
+        bench.connect()
+    else:
+        bench.end(bench.last("phx_join").ref)
+        bench.run_for(2.0)
+    bench.reply(bench.last("phx_join"))
+    (gap,) = bench.told(Gap)
+    last_sign_s = 100.5 if proven else 10.0
+    assert gap.from_s == last_sign_s - Config().broadcast_lag_max_s
+    assert bench.delivered == [("e", 1)]
 
 
 def test_the_first_join_and_a_join_that_failed_first_are_no_gap() -> None:

@@ -170,6 +170,33 @@ def test_a_feed_that_comes_back_tells_of_its_gap_from_its_last_sign() -> None:
     assert kinds.index(FeedLost) < kinds.index(ChannelLost)
 
 
+def test_a_change_that_is_read_on_waking_is_a_sign_from_before_the_standstill() -> None:
+    feed = Feed()
+    feed.say()
+    feed.at(10.0)
+    feed.bench.stand_still(90.0)
+    feed.change()
+    feed.bench.lose()
+    feed.bench.connect()
+    feed.accept()
+    feed.say()
+    assert feed.gaps() == [(10.0 - LAG_S, feed.bench.now_s)]
+
+
+def test_a_change_after_the_answer_to_whoever_woke_is_a_sign_from_now() -> None:
+    feed = Feed()
+    feed.say()
+    feed.bench.stand_still(30.0)
+    feed.bench.reply(feed.bench.last("heartbeat"))
+    feed.at(35.0)
+    feed.change()
+    feed.bench.lose()
+    feed.bench.connect()
+    feed.accept()
+    feed.say()
+    assert feed.gaps() == [(35.0 - LAG_S, feed.bench.now_s)]
+
+
 def test_a_loss_before_the_feed_was_ever_live_is_no_gap() -> None:
     feed = Feed()
     feed.bench.lose()

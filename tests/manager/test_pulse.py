@@ -83,3 +83,42 @@ def test_standstills_one_after_the_other_do_not_put_a_death_off_for_ever() -> No
     one.beat("2", 120.5)
     one.woke(10.0, 131.0)
     assert one.death_s(1.5, 22.0) == 131.5
+
+
+def test_what_is_read_after_a_standstill_came_at_its_beginning_until_an_answer_proves_more() -> (
+    None
+):
+    one = pulse()
+    one.heard(110.0, asked=False)
+    one.woke(600.0, 728.0)
+    one.beat("1", 728.0)
+    one.heard(728.1, asked=False)
+    assert (one.heard_s, one.came_s(728.1)) == (128.0, 128.0)
+    one.answered("1", 728.2)
+    one.heard(728.2, asked=False)
+    assert (one.heard_s, one.came_s(729.0)) == (728.2, 729.0)
+
+
+def test_a_second_standstill_does_not_make_what_is_unread_younger() -> None:
+    one = pulse()
+    one.woke(10.0, 110.0)
+    one.heard(110.1, asked=False)
+    one.woke(10.0, 120.5)
+    one.heard(120.6, asked=False)
+    assert one.heard_s == 100.0
+
+
+def test_a_sign_from_after_the_last_look_stays_one() -> None:
+    """A standstill is told from the last look at the clock on, up to a second before it began."""
+    one = pulse()
+    one.heard(118.7, asked=False)
+    one.woke(610.0, 728.0)
+    assert (one.heard_s, one.came_s(728.0)) == (118.7, 118.7)
+
+
+def test_the_silence_that_is_told_is_none_of_ours() -> None:
+    one = pulse()
+    one.woke(600.0, 728.0)
+    assert one.quiet_since_s == 728.0
+    one.heard(728.5, asked=False)
+    assert one.quiet_since_s == 728.5

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 LOOK_EVERY_S = 1.0
 STOOD_STILL_S = 1.0
-"""A look that comes later than this shows a standstill."""
+"""A look that comes later than this shows a standstill; one of 2 s or less may go unseen, which
+`Config.broadcast_lag_max_s` and `Config.feed_lag_max_s` allow for."""
 
 OnWake = Callable[[float], None]
-"""Told for how many seconds of the loop's clock nothing ran; 0 if that clock slept as well."""
+"""Told for how many seconds of the loop's clock nothing ran at most: since the last look."""
 
 
 class Watch:
@@ -52,7 +53,7 @@ class Watch:
         self.stop()
         self._look_later(asyncio.get_running_loop().time())
         if _stood(passed_s, wall_passed_s):
-            self._on_wake(max(0.0, passed_s - LOOK_EVERY_S))
+            self._on_wake(max(0.0, passed_s))
 
     def _passed_s(self) -> tuple[float, float]:
         """Since it looked last, by both clocks."""

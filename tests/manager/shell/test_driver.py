@@ -82,6 +82,33 @@ def test_a_standstill_is_told_before_any_timer_that_it_made_late() -> None:
     assert told == ["woke", "timer"]
 
 
+def test_a_standstill_is_told_before_whatever_is_read_after_it() -> None:
+    """It has lain in the kernel's buffer, and must not count as a sign of life from now."""
+    told: list[str] = []
+
+    class Core(ConnectionCore):
+        def woke(self, stood_s: float, now_s: float) -> None:
+            told.append("woke")
+
+        def received(self, link: int, frame: str | bytes, now_s: float) -> None:
+            told.append("received")
+
+    async def main(loop: SimLoop) -> None:
+        host, config = loop.make_host("a"), Config()
+        core = Core(config=config, rng=Random(1))
+        driver = Driver(core, NOWHERE, config, lambda event: None)
+        driver._loop, core.state = loop, State.CONNECTED
+        host.run(driver.act, lambda: None)
+        host.suspend()
+        await asyncio.sleep(10)
+        host.run(driver.received, 1, "[]")
+        host.resume()
+        await asyncio.sleep(0.1)
+
+    run(main)
+    assert told == ["woke", "received"]
+
+
 @pytest.mark.asyncio
 async def test_one_timer_is_set_at_a_time() -> None:
     config = Config()

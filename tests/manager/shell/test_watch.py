@@ -13,7 +13,7 @@ from harness.sim import Host, SimLoop, run
 
 
 def watched(befalls: Callable[[Host], None], for_s: float = 20.0) -> list[tuple[float, float]]:
-    """When the watch of a process told that it woke, and after how long a standstill."""
+    """When the watch of a process told that it woke, and how long it can have stood still."""
 
     async def main(loop: SimLoop) -> list[tuple[float, float]]:
         woke: list[tuple[float, float]] = []
@@ -36,11 +36,11 @@ def test_a_process_that_runs_is_left_alone() -> None:
 
 
 def test_a_suspended_process_learns_of_it_at_once_and_once() -> None:
-    assert watched(Host.suspend) == [(13.5, 9.5)]
+    assert watched(Host.suspend) == [(13.5, 10.5)]
 
 
 def test_so_does_one_whose_loop_was_blocked() -> None:
-    assert watched(lambda host: host.stand_for(5)) == [(8.5, 4.5)]
+    assert watched(lambda host: host.stand_for(5)) == [(8.5, 5.5)]
 
 
 def test_a_short_stop_is_none() -> None:
@@ -56,7 +56,7 @@ def test_a_machine_that_sleeps_stops_the_loops_clock_and_not_the_walls(
         shown = time.time
         monkeypatch.setattr(time, "time", lambda: shown() + 600)
 
-    assert watched(sleeps) == [(4.0, 0.0)]
+    assert watched(sleeps) == [(4.0, 1.0)]
 
 
 def test_a_clock_that_was_set_back_is_seen_by_whoever_looks_first_and_looked_at_again() -> None:
