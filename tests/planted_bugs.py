@@ -405,6 +405,26 @@ class SilentFeed(Feed):
         return
 
 
+class CriesGap(Manager):
+    """Loses nine changes of ten, and says with each message that any may be missing."""
+
+    def _received(self, topic: str, event: str, payload: Any) -> None:
+        self._emit("feed_gap", topic=topic, last_s=1e9)
+        super()._received(topic, event, payload)
+
+    def _changed(self, topic: str, change: Change) -> None:
+        if change.record and change.record["id"] % 10 == 0:
+            super()._changed(topic, change)
+
+
+class LosesChanges(ChannelCore):
+    """Loses half a minute of changes on a connection that never breaks, and then goes on."""
+
+    def changed(self, payload: Any, now_s: float) -> None:
+        if not 20 <= payload["data"]["record"]["id"] <= 79:
+            super().changed(payload, now_s)
+
+
 class DoublingChannel(ChannelCore):
     """Each confirmation has the handlers registered once more."""
 
@@ -445,6 +465,12 @@ class HandlersDouble(ConnectionCore):
     """The same in a connection."""
 
     channel_type = DoublingChannel
+
+
+class LosesHalfAMinute(ConnectionCore):
+    """Of the changes of every channel."""
+
+    channel_type = LosesChanges
 
 
 def with_feed(feed: type[Feed]) -> type[ConnectionCore]:

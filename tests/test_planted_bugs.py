@@ -91,6 +91,13 @@ SET_BACK = Scenario(
     faults=[Fault("hole", after_s=5, for_s=40), Fault("clock_jump", after_s=20, by_s=-20)],
     workload=Changes(),
 )
+OPENED_TWICE = Scenario(
+    faults=[Fault("call_race", after_s=45, first="broadcast", second="open")], workload=Changes()
+)
+CLOSED_LATE = Scenario(
+    faults=[Fault("call_race", after_s=45, first="close", second="open")], workload=Changes()
+)
+KILLED_LATE = Scenario(faults=[Fault("kill", after_s=45, for_s=2)], workload=Changes())
 
 PLANTED = [
     Planted("dials on after close", bugs.with_core(bugs.DialsOnAfterClose), CLOSED, "quiet"),
@@ -117,6 +124,10 @@ PLANTED = [
     Planted("closes for ever", bugs.ClosesForEver, CLOSED, "answers"),
     Planted("opens for ever", bugs.OpensAgainForEver, CLOSED, "answers"),
     Planted("leaves for ever in a callback", bugs.LeavesForEver, REENTERED, "answers"),
+    Planted("cries gap", bugs.CriesGap, RESET_FEED, "feed"),
+    Planted("loses, is opened", bugs.with_core(bugs.LosesHalfAMinute), OPENED_TWICE, "feed"),
+    Planted("loses, is closed", bugs.with_core(bugs.LosesHalfAMinute), CLOSED_LATE, "feed"),
+    Planted("loses, is killed", bugs.with_core(bugs.LosesHalfAMinute), KILLED_LATE, "feed"),
     Planted(
         "no gap, slow clock", bugs.with_core(bugs.with_feed(bugs.SilentFeed)), SLOW_CLOCK, "feed"
     ),

@@ -3,15 +3,17 @@
 Changes come late and without numbers, and what is committed while a feed is down never comes
 (`protocol.md §3.6`). So a client must be honest: between its `feed_live` and its `feed_lost` each
 committed change comes once and in order, or a `feed_gap` covers it. What was committed while it
-did not say that its feed was live is owed to nobody. After the last act of the nemesis each feed
-must be live again, and bring a change committed since, within `header.recovery_within_s`.
+did not say that its feed was live is owed to nobody. A client that is closed or killed can tell of
+no gap, but its application reads everything as it starts it again. Where nothing was wrong no
+change is to be missed, told or not. After the last act of the nemesis each feed must be live again,
+and bring a change committed since, within `header.recovery_within_s`.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -66,6 +68,8 @@ class Findings:
 
     untold: list[Case] = field(default_factory=list)
     told: list[Case] = field(default_factory=list)
+    needless: list[Case] = field(default_factory=list)
+    """Of those told, what was committed where nothing was wrong."""
     excused: list[Case] = field(default_factory=list)
     duplicated: list[Case] = field(default_factory=list)
     reordered: list[Case] = field(default_factory=list)
@@ -85,8 +89,11 @@ def feed(history: History) -> Verdict:
     if unsteady:
         reason = f"the feed of {listed(unsteady)} was not live before the first fault"
         return Verdict(Outcome.UNKNOWN, reason)
-    found = _findings(feeds, run, struck(history))
     back = {one: _back_s(one, feeds, run) for one in feeds.wanted if _still(one, feeds)}
+    found = _findings(feeds, run, struck(history))
+    found.needless = [
+        case for case in found.told if _was_well(case, back.get(case.channel), history, run)
+    ]
     return _verdict(history, found, back, run)
 
 
@@ -106,13 +113,13 @@ def feeds_of(history: History) -> Feeds:
             received[channel].append(Receipt(op.time_s, op.value["id"]))
         elif op.f == "feed_gap":
             gaps[channel].append(_gap(op, clocks))
-        elif (op.f, op.type) == ("open", "invoke"):
-            # A client that is started again knows nothing, and its application reads everything.
-            for one in listening:
-                if one[0] == op.process:
-                    gaps[one].append(Span(-math.inf, op.time_s))
         elif (op.f, op.type) == ("subscribe", "invoke") and op.value.get("changes"):
             listening[channel] = None
+    for client, gone in _restarts(history):
+        for one in listening:
+            if one[0] == client:
+                from_s = _deaf_from_s(received[one], committed, gone.from_s)
+                gaps[one].append(Span(from_s, gone.to_s))
     wants = {one: spans for one, spans in wanted(history).items() if one in listening}
     return Feeds(committed, dict(received), wants, _live(history), dict(gaps))
 
@@ -123,6 +130,34 @@ def _gap(op: Op, clocks: Clocks) -> Span:
     said = Span(clock.began_s(op.time_s, op.value["last_s"]), op.time_s)
     # What was on its way may have taken longer than a fast clock allows for.
     return said if clock.is_right(said) else Span(said.from_s - LAG_S, said.to_s)
+
+
+def _restarts(history: History) -> Iterator[tuple[str, Span]]:
+    """Clients that were started again, from where they were closed or killed to where they were
+    opened. To open one that is open starts nothing."""
+    kills = [fault for fault in struck(history) if fault.fault == "kill"]
+    opened_s: dict[str, float] = {}
+    closed_s: dict[str, float] = {}
+    for op in history.ops:
+        client = op.process
+        if (op.f, op.type) == ("close", "invoke"):
+            closed_s.setdefault(client, op.time_s)
+        elif (op.f, op.type) == ("open", "invoke"):
+            life = Span(opened_s.get(client, -math.inf), op.time_s)
+            ends_s = [one.start_s for one in kills if one.struck(client) and one.start_s in life]
+            ends_s += [closed_s.pop(client)] if client in closed_s else []
+            if ends_s:
+                yield client, Span(min(ends_s), op.time_s)
+            opened_s[client] = op.time_s
+
+
+def _deaf_from_s(
+    received: Iterable[Receipt], committed: Mapping[int, float], until_s: float
+) -> float:
+    """When the last change was committed that came by then: the client may not have found out yet
+    that it heard no more, but what is missing before that it had lost."""
+    came_s = (committed.get(one.id, -math.inf) for one in received if one.time_s <= until_s)
+    return max(came_s, default=-math.inf)
 
 
 def _live(history: History) -> Spans:
@@ -249,6 +284,15 @@ def _back_s(channel: Channel, feeds: Feeds, run: Course) -> Back:
     return Back(took_s, None if offered_s is None else offered_s - since_s, since_s)
 
 
+def _was_well(case: Case, back: Back | None, history: History, run: Course) -> bool:
+    """Whether it was committed before anything went wrong, or after the feed was back."""
+    if case.time_s < run.first_fault_s - LAG_S:
+        return True
+    if back is None or back.took_s is None:
+        return False
+    return case.time_s > back.since_s + back.took_s + history.header.grace_s
+
+
 def _verdict(
     history: History, found: Findings, back: Mapping[Channel, Back], run: Course
 ) -> Verdict:
@@ -256,6 +300,7 @@ def _verdict(
     slis = _slis(found, back, run)
     reproaches = {
         "lost without a word while the feed was said to be live": found.untold,
+        "told as missing where nothing was wrong": found.needless,
         "received twice": found.duplicated,
         "received out of order": found.reordered,
         "received but never committed": found.uncommitted,
@@ -276,6 +321,7 @@ def _verdict(
         what: examples([str(case) for case in cases]) for what, cases in reproaches.items() if cases
     }
     evidence |= {"owed": found.owed, "told as missing": len(found.told)}
+    evidence |= {"excused": len(found.excused)} if found.excused else {}
     if parts:
         return Verdict(Outcome.INVALID, "; ".join(parts), evidence, slis)
     if unseen or not found.owed:
@@ -285,6 +331,8 @@ def _verdict(
         f"{count(found.owed, 'change')} committed while a feed was live, each received once and "
         f"in order or told as missing ({len(found.told)})"
     )
+    if found.excused:
+        reason += f"; {len(found.excused)} excused, for a fault spoilt them or nobody could tell"
     return Verdict(Outcome.VALID, reason, evidence, slis)
 
 

@@ -44,10 +44,11 @@ def story(
     missing: Iterable[int] = (),
     fault: bool = True,
     within_s: float = 45.0,
+    grace_s: float = 0.0,
     **told: Any,
 ) -> Fed:
     """A row every half a second; the feed goes down with a fault and comes back after it."""
-    one = Fed(recovery_within_s=within_s).listens()
+    one = Fed(recovery_within_s=within_s, grace_s=grace_s).listens()
     one.says(2.0, "feed_live")
     if fault:
         one.fault("hole", FAULT_S, HEAL_S, **told)
@@ -105,12 +106,35 @@ def test_a_change_that_is_lost_without_a_word_is_a_reproach() -> None:
     assert "change 20 for 'room', committed at 10.01 s" in verdict.reason
 
 
-def test_a_change_that_is_told_as_missing_is_none() -> None:
-    one = story(missing=[20, 21])
-    one.says(12.0, "feed_gap", last_s=2.5)
+def test_a_change_that_is_told_as_missing_while_faults_last_is_no_reproach() -> None:
+    one = story(lost_s=None, missing=[50, 51])
+    one.says(27.0, "feed_gap", last_s=2.5)
     verdict = feed(one.history())
     assert verdict.outcome is Outcome.VALID, verdict.reason
     assert verdict.slis["changes_told_missing"].value == 2
+
+
+@pytest.mark.parametrize(
+    ("id", "fault", "grace_s", "expected"),
+    [
+        (20, True, 0.0, Outcome.INVALID),
+        (20, False, 0.0, Outcome.INVALID),
+        (39, True, 0.0, Outcome.VALID),  # On its way as the fault set in.
+        (64, True, 0.0, Outcome.VALID),  # Before the first change since.
+        (80, True, 0.0, Outcome.INVALID),
+        (80, True, 15.0, Outcome.VALID),
+    ],
+)
+def test_where_nothing_is_wrong_no_change_is_to_be_missed(
+    id: int, fault: bool, grace_s: float, expected: Outcome
+) -> None:
+    """Else whoever tells of a gap with each message might lose what it likes."""
+    one = story(missing=[id], fault=fault, lost_s=FAULT_S + 0.1 if fault else None, grace_s=grace_s)
+    one.says(45.0, "feed_gap", last_s=1e9)
+    verdict = feed(one.history())
+    assert verdict.outcome is expected, verdict.reason
+    if expected is Outcome.INVALID:
+        assert "1 change told as missing where nothing was wrong" in verdict.reason
 
 
 @pytest.mark.parametrize(("at_s", "last_s"), [(12.0, 1.5), (10.0, 5.0), (30.0, 19.0)])
@@ -206,12 +230,58 @@ def test_a_run_that_was_cut_short_says_nothing_of_the_way_back() -> None:
     assert outcome(story(back_s=None).history()) is Outcome.UNKNOWN  # 20 of 45 s
 
 
-def test_a_client_that_is_started_again_reads_everything() -> None:
+@pytest.mark.parametrize("victims", [None, ["client-0"]])
+def test_a_client_that_is_killed_and_started_again_reads_everything(
+    victims: list[str] | None,
+) -> None:
     """It was killed while it was deaf, and can tell nobody of its gap."""
     one = story(lost_s=FAULT_S + 8.0)
+    told = {} if victims is None else {"victims": victims}
+    one.fault("kill", FAULT_S + 8.0, FAULT_S + 9.0, **told)
     assert outcome(one.history()) is Outcome.INVALID
     one.call(FAULT_S + 9.0, "client-0", "open", "ok")
     assert outcome(one.history()) is Outcome.VALID
+
+
+def test_a_client_that_is_closed_and_opened_again_reads_everything() -> None:
+    one = story(lost_s=FAULT_S + 8.0)
+    one.call(FAULT_S + 8.0, "client-0", "close", "ok")
+    assert outcome(one.history()) is Outcome.INVALID
+    one.call(FAULT_S + 9.0, "client-0", "open", "ok")
+    assert outcome(one.history()) is Outcome.VALID
+
+
+def test_to_open_a_client_that_is_open_excuses_nothing() -> None:
+    one = story(lost_s=FAULT_S + 8.0)
+    one.call(FAULT_S + 9.0, "client-0", "open", "ok")
+    assert outcome(one.history()) is Outcome.INVALID
+
+
+def test_another_client_that_is_killed_excuses_nothing() -> None:
+    one = story(lost_s=FAULT_S + 8.0)
+    one.fault("kill", FAULT_S + 8.0, FAULT_S + 9.0, victims=["client-1"])
+    one.call(FAULT_S + 9.0, "client-1", "open", "ok").call(BACK_S, "client-0", "open", "ok")
+    assert outcome(one.history()) is Outcome.INVALID
+
+
+@pytest.mark.parametrize("how", ["close", "kill"])
+def test_what_was_lost_long_before_a_client_ended_is_not_excused_by_that(how: str) -> None:
+    """A later change had come: it was not deaf, it had lost them."""
+    one = story(missing=range(10, 30))
+    one.call(0.0, "client-0", "open", "ok")
+    if how == "close":
+        one.call(FAULT_S + 1.0, "client-0", "close", "ok")
+    else:
+        one.fault("kill", FAULT_S + 1.0, FAULT_S + 2.0)
+    one.call(FAULT_S + 2.0, "client-0", "open", "ok")
+    verdict = feed(one.history())
+    assert "20 changes lost without a word" in verdict.reason
+
+
+def test_a_kill_before_the_last_start_excuses_nothing_at_the_next() -> None:
+    one = story(lost_s=FAULT_S + 8.0).fault("kill", 10.0, 11.0)
+    one.call(11.0, "client-0", "open", "ok").call(FAULT_S + 9.0, "client-0", "open", "ok")
+    assert outcome(one.history()) is Outcome.INVALID
 
 
 def test_a_channel_that_was_left_is_owed_nothing() -> None:
