@@ -140,6 +140,10 @@ class Application:
         finally:
             await self._end(victims, "clock_drift", factor=1.0)
 
+    async def wall_clock_jump(self, victims: Victims, by_s: float) -> None:
+        """What the clients' code is told of the time of day is so much later, or earlier."""
+        await self._meddle(victims, "wall_clock_jump", by_s=by_s)
+
     async def _meddle(self, victims: Victims, f: str, **value: float) -> None:
         hit = [self._own(process) for process in self._hit(victims)]
         await asyncio.gather(*(_has_heard(own, f, value) for own in hit))

@@ -645,6 +645,21 @@ class TwoClocks(Manager):
             loop.call_later(0.2, self._look)
 
 
+class ExpiresByTheWallClock(Manager):
+    """Counts a session of half an hour by the wall clock, and closes for good at its end."""
+
+    async def open(self, url: str, name: str) -> None:
+        await super().open(url, name)
+        self._until_s = time.time() + 1800
+        self._look()
+
+    def _look(self) -> None:
+        if time.time() > self._until_s:
+            self._closing = asyncio.create_task(self.close())
+        else:
+            asyncio.get_running_loop().call_later(0.2, self._look)
+
+
 class OpensOnce(Manager):
     """P14*: a client that has been closed is opened again in name only."""
 

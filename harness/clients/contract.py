@@ -72,7 +72,7 @@ class OwnProcess(Protocol):
     async def meddle(self, f: str, value: Mapping[str, Any]) -> None:
         """`block`: seconds; `slow_callbacks`: seconds; `raise_in_callbacks`: event, count;
         `reenter_callbacks`: event, times (for each callback a list of calls: f, value);
-        `clock_jump`: by_s; `clock_drift`: factor.
+        `clock_jump`: by_s; `clock_drift`: factor; `wall_clock_jump`: by_s.
 
         Raises `CannotExpress`.
         """

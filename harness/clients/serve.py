@@ -5,8 +5,9 @@ strike the process itself: `block` stops the loop for `seconds`, `slow_callbacks
 callback of a message take `seconds` (0 ends that), `raise_in_callbacks` makes the next `count`
 callbacks of an `event` raise (null is all of them, 0 ends that), `reenter_callbacks` makes the next
 of them call the client (`times` has a list of calls for each; they are told with ids below 0),
-`clock_jump` sets the loop's clock wrong by `by_s`, and `clock_drift` lets it run `factor` times as
-fast (1 ends that). `cancel` cancels the call of that `id`, which is then not answered.
+`clock_jump` sets the loop's clock wrong by `by_s`, `clock_drift` lets it run `factor` times as fast
+(1 ends that), and `wall_clock_jump` sets what `time.time()` shows wrong by `by_s`. `cancel` cancels
+the call of that `id`, which is then not answered.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from harness.clients.callbacks import Callbacks
 from harness.clients.contract import Client, Maker
 from harness.clients.registry import UnknownClient, load_client
 from harness.clients.skewed import SkewedLoop
+from harness.clients.wall import WallClock
 from harness.history import Op
 
 LINE_BYTES_MAX = 1 << 20
@@ -33,8 +35,11 @@ LINE_BYTES_MAX = 1 << 20
 class Server:
     """One client behind two pipes."""
 
-    def __init__(self, maker: Maker, say: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(
+        self, maker: Maker, wall: WallClock, say: Callable[[Mapping[str, Any]], None]
+    ) -> None:
         self._maker = maker
+        self._wall = wall
         self._say = say
         self._client: Client | None = None
         self._endpoint = "", ""
@@ -51,6 +56,7 @@ class Server:
             "cancel": self._cancel,
             "clock_jump": self._clock_jump,
             "clock_drift": self._clock_drift,
+            "wall_clock_jump": self._wall_clock_jump,
         }
         self.ended = asyncio.Event()
 
@@ -122,6 +128,10 @@ class Server:
         _skewed().drift(op.value["factor"])
         return _ok(op)
 
+    async def _wall_clock_jump(self, op: Op) -> Op:
+        self._wall.jump(op.value["by_s"])
+        return _ok(op)
+
     def _event(self, op: Op) -> None:
         self._say({key: value for key, value in asdict(op).items() if key != "time_s"})
         self._callbacks.happen(op)
@@ -149,7 +159,7 @@ def _ok(op: Op) -> Op:
     return Op(process=op.process, type="ok", f=op.f, id=op.id)
 
 
-async def serve(maker: Maker) -> None:
+async def serve(maker: Maker, wall: WallClock) -> None:
     """Serve calls from standard input until `close`, or until it ends."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=LINE_BYTES_MAX)
@@ -159,7 +169,7 @@ async def serve(maker: Maker) -> None:
         sys.stdout.write(json.dumps(fields) + "\n")
         sys.stdout.flush()
 
-    server = Server(maker, say)
+    server = Server(maker, wall, say)
     ended = asyncio.create_task(server.ended.wait())
     while not ended.done():
         line = asyncio.create_task(reader.readline())
@@ -173,12 +183,14 @@ def main(arguments: list[str]) -> None:
     """The command."""
     if len(arguments) != 1:
         sys.exit("usage: python -m harness.clients.serve NAME")
+    wall = WallClock()
+    wall.install()
     try:
         maker = load_client(arguments[0])
     except UnknownClient as error:
         sys.exit(str(error))
     with asyncio.Runner(loop_factory=SkewedLoop) as runner:
-        runner.run(serve(maker))
+        runner.run(serve(maker, wall))
 
 
 if __name__ == "__main__":

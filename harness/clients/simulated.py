@@ -106,6 +106,7 @@ class Simulated:
             "reenter_callbacks": self._callbacks.reentering,
             "clock_jump": self._host.jump,
             "clock_drift": self._host.drift,
+            "wall_clock_jump": self._host.wall_jump,
         }
         if f not in meddle:
             raise CannotExpress(f"a simulated process does not know {f!r}")

@@ -13,7 +13,7 @@ TICK_S = 0.02
 class SkewedLoop(asyncio.SelectorEventLoop):
     """A loop like any other until `jump` or `drift`; each timer obeys the wrong clock.
 
-    `time.time()` and `time.monotonic()` go on being right, as they do in a simulated process.
+    `time.time()` and `time.monotonic()` go on as they were, as they do in a simulated process.
     """
 
     def __init__(self) -> None:

@@ -180,6 +180,9 @@ class Application(Protocol):
     def clock_drift(self, victims: Victims, factor: float) -> Held:
         """The clocks of the clients' event loops run so many times as fast."""
 
+    async def wall_clock_jump(self, victims: Victims, by_s: float) -> None:
+        """The wall clocks of the clients' processes show so much more from now on."""
+
     def slow_callbacks(self, victims: Victims, seconds: float) -> Held:
         """Each callback of a message holds its client up for so long."""
 

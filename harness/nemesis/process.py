@@ -40,6 +40,11 @@ async def _clock_drift(strike: Strike) -> None:
     strike.count = lambda: 1
 
 
+async def _wall_clock_jump(strike: Strike) -> None:
+    await application(strike).wall_clock_jump(strike.victims, strike["by_s"])
+    strike.count = lambda: 1
+
+
 def _kind(
     name: str, meaning: str, act: Act, *own: Parameter, of: Category = "process", **more: Any
 ) -> FaultKind:
@@ -101,6 +106,16 @@ PROCESS: tuple[FaultKind, ...] = (
         of="clock",
         felt_by=("hits",),
         spoils=("answer",),
+    ),
+    _kind(
+        "wall_clock_jump",
+        "the wall clock of the client's process is set (`time.time()` and its kin, not "
+        "`datetime.now()`); no timer of its event loop moves",
+        _wall_clock_jump,
+        Parameter("by_s", SHIFT, 3600.0, "how far", "seconds"),
+        of="clock",
+        lasts=False,
+        felt_by=("hits",),
     ),
 )
 """The faults of a client's process. In sim each client has one; in real time the client must be a

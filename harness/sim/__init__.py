@@ -32,6 +32,7 @@ from harness.sim.host import Host
 from harness.sim.loop import SimLoop
 from harness.sim.network import SimNetwork
 from harness.sim.run import run
+from harness.sim.wall import wall_clocks
 from harness.sim.way import Link
 
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "WrongClock",
     "deterministic",
     "run",
+    "wall_clocks",
 ]

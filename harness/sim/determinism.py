@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from harness.sim.host import HOST
 from harness.sim.loop import SimLoop
+from harness.sim.wall import wall_clocks
 
 Replacement = tuple[Any, str, Callable[..., Any]]
 """Where, which name, and what the simulation's thread gets in its place."""
@@ -62,18 +64,17 @@ def _replacements(loop: SimLoop) -> Iterator[Replacement]:
 
 
 def _clocks(loop: SimLoop) -> Iterator[Replacement]:
-    gmtime, localtime = time.gmtime, time.localtime
-
-    def wall_s() -> float:
-        return loop.epoch_s + loop.now_s
+    def epoch_s() -> float:
+        host = HOST.get()
+        return loop.epoch_s + (host.wall_ahead_s if host else 0.0)
 
     def loop_ns() -> int:
         return round(loop.now_s * 1e9)
 
-    yield time, "time", wall_s
-    yield time, "time_ns", lambda: round(loop.epoch_s * 1e9) + loop_ns()
-    yield time, "gmtime", lambda secs=None: gmtime(wall_s() if secs is None else secs)
-    yield time, "localtime", lambda secs=None: localtime(wall_s() if secs is None else secs)
+    for name, shown in wall_clocks(
+        lambda: epoch_s() + loop.now_s, lambda: round(epoch_s() * 1e9) + loop_ns()
+    ):
+        yield time, name, shown
     for clock in ("monotonic", "perf_counter"):
         yield time, clock, lambda: loop.now_s
         yield time, f"{clock}_ns", loop_ns

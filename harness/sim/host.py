@@ -65,6 +65,8 @@ class Host:
     def __init__(self, machine: Machine, name: str) -> None:
         self.name = name
         self.clock = WrongClock()
+        self.wall_ahead_s = 0.0
+        """So much more than the true time its wall clock shows."""
         self.stands = False
         """Whether nothing of it runs now: what would is put off until it goes on."""
         self.sockets: dict[Socket, None] = {}
@@ -125,6 +127,10 @@ class Host:
         """The clock of its loop shows so much more from now on, or less."""
         self.clock.jump(by_s)
         self._machine.reset_timers(self)
+
+    def wall_jump(self, by_s: float) -> None:
+        """Its wall clock shows so much more from now on, or less; no timer hears of it."""
+        self.wall_ahead_s += by_s
 
     def drift(self, factor: float) -> None:
         """The clock of its loop runs so many times as fast as the true one; 1 is right again."""

@@ -362,6 +362,28 @@ def test_the_other_clocks_of_a_host_go_on_being_right() -> None:
     run(main)
 
 
+def test_the_wall_clock_of_a_host_is_set_and_nobody_elses() -> None:
+    """Nor its monotonic clock, nor any of its timers."""
+
+    async def main(loop: SimLoop) -> None:
+        host, other = loop.make_host("a"), loop.make_host("b")
+        woke: list[float] = []
+        host.run(loop.call_later, 10, lambda: woke.append(loop.now_s))
+        before, hour = time.time(), time.gmtime().tm_hour
+        host.wall_jump(3600)
+        assert host.run(time.time) == before + 3600
+        assert host.run(time.time_ns) == round((before + 3600) * 1e9)
+        assert host.run(time.gmtime).tm_hour == (hour + 1) % 24
+        assert other.run(time.time) == time.time() == before
+        assert host.run(lambda: (time.monotonic(), loop.time())) == (loop.now_s, loop.now_s)
+        host.wall_jump(-7200)
+        assert host.run(time.time) == before - 3600
+        await asyncio.sleep(20)
+        assert woke == [10]
+
+    run(main)
+
+
 def test_the_network_does_not_know_the_clock_of_a_host() -> None:
     """A connect and its bytes take as long as ever."""
 
