@@ -418,10 +418,10 @@ class CriesGap(Manager):
 
 
 class LosesChanges(ChannelCore):
-    """Loses half a minute of changes on a connection that never breaks, and then goes on."""
+    """Loses ten seconds of changes on a connection that never breaks, and then goes on."""
 
     def changed(self, payload: Any, now_s: float) -> None:
-        if not 20 <= payload["data"]["record"]["id"] <= 79:
+        if not 20 <= payload["data"]["record"]["id"] <= 39:
             super().changed(payload, now_s)
 
 
@@ -467,7 +467,7 @@ class HandlersDouble(ConnectionCore):
     channel_type = DoublingChannel
 
 
-class LosesHalfAMinute(ConnectionCore):
+class LosesTenSeconds(ConnectionCore):
     """Of the changes of every channel."""
 
     channel_type = LosesChanges

@@ -91,6 +91,9 @@ SET_BACK = Scenario(
     faults=[Fault("hole", after_s=5, for_s=40), Fault("clock_jump", after_s=20, by_s=-20)],
     workload=Changes(),
 )
+SUSPENDED = Scenario(faults=[Fault("suspend", after_s=3, for_s=90)], workload=Changes())
+SUSPENDED_SHORTLY = Scenario(faults=[Fault("suspend", after_s=3, for_s=20)], workload=Changes())
+BLOCKED_SHORTLY = Scenario(faults=[Fault("block", after_s=3, for_s=20)], workload=Changes())
 OPENED_TWICE = Scenario(
     faults=[Fault("call_race", after_s=45, first="broadcast", second="open")], workload=Changes()
 )
@@ -124,10 +127,15 @@ PLANTED = [
     Planted("closes for ever", bugs.ClosesForEver, CLOSED, "answers"),
     Planted("opens for ever", bugs.OpensAgainForEver, CLOSED, "answers"),
     Planted("leaves for ever in a callback", bugs.LeavesForEver, REENTERED, "answers"),
+    Planted(
+        "no gap, suspended", bugs.with_core(bugs.with_feed(bugs.SilentFeed)), SUSPENDED, "feed"
+    ),
+    Planted("loses, stood", bugs.with_core(bugs.LosesTenSeconds), SUSPENDED_SHORTLY, "feed"),
+    Planted("loses, blocked", bugs.with_core(bugs.LosesTenSeconds), BLOCKED_SHORTLY, "feed"),
     Planted("cries gap", bugs.CriesGap, RESET_FEED, "feed"),
-    Planted("loses, is opened", bugs.with_core(bugs.LosesHalfAMinute), OPENED_TWICE, "feed"),
-    Planted("loses, is closed", bugs.with_core(bugs.LosesHalfAMinute), CLOSED_LATE, "feed"),
-    Planted("loses, is killed", bugs.with_core(bugs.LosesHalfAMinute), KILLED_LATE, "feed"),
+    Planted("loses, is opened", bugs.with_core(bugs.LosesTenSeconds), OPENED_TWICE, "feed"),
+    Planted("loses, is closed", bugs.with_core(bugs.LosesTenSeconds), CLOSED_LATE, "feed"),
+    Planted("loses, is killed", bugs.with_core(bugs.LosesTenSeconds), KILLED_LATE, "feed"),
     Planted(
         "no gap, slow clock", bugs.with_core(bugs.with_feed(bugs.SilentFeed)), SLOW_CLOCK, "feed"
     ),

@@ -3,7 +3,8 @@
 Changes come late and without numbers, and what is committed while a feed is down never comes
 (`protocol.md §3.6`). So a client must be honest: between its `feed_live` and its `feed_lost` each
 committed change comes once and in order, or a `feed_gap` covers it. What was committed while it
-did not say that its feed was live is owed to nobody. A client that is closed or killed can tell of
+did not say that its feed was live is owed to nobody. A client that is made to stand still can say
+nothing meanwhile, and has to tell of its gap afterwards. One that is closed or killed can tell of
 no gap, but its application reads everything as it starts it again. Where nothing was wrong no
 change is to be missed, told or not. After the last act of the nemesis each feed must be live again,
 and bring a change committed since, within `header.recovery_within_s`.
@@ -32,7 +33,7 @@ says that its feed is lost may still have been on its way."""
 SETTLE_S = 5.0
 """Without a later change to prove it lost, one still missing after this time is."""
 ENDS = frozenset({("feed_lost", "info"), ("lost", "info"), ("closed", "info"), ("leave", "invoke")})
-LOSSES = ("loss", "changes", "word")
+LOSSES = ("loss", "changes")
 
 
 class Case(NamedTuple):
@@ -240,21 +241,49 @@ def _check_losses(
         case = Case(channel, id, time_s)
         if any(time_s in gap for gap in feeds.gaps.get(channel, ())):
             found.told.append(case)
-        elif any(_spoilt(faults, case, how) for how in LOSSES):
+        elif _is_excused(case, span, feeds, run, faults):
             found.excused.append(case)
         else:
             found.untold.append(case)
 
 
+def _is_excused(
+    case: Case, claim: Span, feeds: Feeds, run: Course, faults: Sequence[Struck]
+) -> bool:
+    """Whether the server itself lost it, or its client stood still then and could never tell."""
+    stills = _spoiling(faults, case, "word")
+    return any(_spoilt(faults, case, how) for how in LOSSES) or any(
+        not _could_tell(still, case, claim, feeds, run) for still in stills
+    )
+
+
 def _spoilt(faults: Sequence[Struck], case: Case, how: str) -> bool:
     """Whether the server itself spoilt what was committed then."""
-    return any(
-        how in fault.spoils
-        and fault.struck(case.channel[0])
-        and fault.start_s - LAG_S < case.time_s
-        and (fault.heal_s is None or case.time_s <= fault.heal_s)
-        for fault in faults
-    )
+    return next(_spoiling(faults, case, how), None) is not None
+
+
+def _spoiling(faults: Sequence[Struck], case: Case, how: str) -> Iterator[Struck]:
+    """The faults that struck its client when it was committed, and spoil that."""
+    for fault in faults:
+        if (
+            how in fault.spoils
+            and fault.struck(case.channel[0])
+            and fault.start_s - LAG_S < case.time_s
+            and (fault.heal_s is None or case.time_s <= fault.heal_s)
+        ):
+            yield fault
+
+
+def _could_tell(still: Struck, case: Case, claim: Span, feeds: Feeds, run: Course) -> bool:
+    """Whether the client went on in time to tell of its gap: it still claims that its feed is live,
+    or did so again, before the channel was left."""
+    if still.heal_s is None or still.heal_s > run.end_s - SETTLE_S:
+        return False
+    if claim.to_s == math.inf:
+        return True
+    (want,) = (one for one in feeds.wanted[case.channel] if claim.from_s in one)
+    again_s = (one.from_s for one in feeds.live[case.channel] if one.from_s >= claim.to_s)
+    return any(at_s < want.to_s for at_s in again_s)
 
 
 class Back(NamedTuple):

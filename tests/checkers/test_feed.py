@@ -320,3 +320,61 @@ def test_a_clock_that_jumps_in_a_gap_is_reckoned_with(by_s: float) -> None:
     assert outcome(one.history()) is Outcome.INVALID
     one.says(BACK_S + 0.001, "feed_gap", last_s=BACK_S - FAULT_S + 1.0 + by_s)
     assert outcome(one.history()) is Outcome.VALID
+
+
+STILL: dict[str, Any] = {"fault": False, "lost_s": None, "missing": range(40, 60)}
+"""A client that hears nothing of what is committed from 20 s to 30 s."""
+
+
+def test_what_was_committed_while_a_client_stood_still_has_to_be_told_afterwards() -> None:
+    one = story(**STILL).fault("suspend", FAULT_S, HEAL_S, spoils=["word", "spread"])
+    verdict = feed(one.history())
+    assert verdict.outcome is Outcome.INVALID
+    assert "20 changes lost without a word" in verdict.reason
+    one.says(HEAL_S + 1.0, "feed_gap", last_s=12.0)
+    assert outcome(one.history()) is Outcome.VALID
+
+
+def test_what_comes_as_a_client_goes_on_was_not_lost() -> None:
+    one = story(**STILL).fault("block", FAULT_S, HEAL_S, spoils=["word", "spread"])
+    for id in range(40, 60):
+        one.says(HEAL_S + id / 1000, "changed", id=id)
+    assert outcome(one.history()) is Outcome.VALID
+
+
+def test_a_client_that_stood_still_has_to_tell_of_the_gap_once_its_feed_is_back() -> None:
+    """That its feed was lost it says as it goes on, and that tells of no gap before."""
+    told: dict[str, Any] = {"spoils": ["word"], "missing": range(40, 62)}
+    never = story(lost_s=HEAL_S + 0.5, back_s=None, **told)
+    verdict = feed(never.history())
+    assert verdict.outcome is Outcome.UNKNOWN  # The run ends before it must be back.
+    assert verdict.evidence["excused"] == 19
+    back = story(lost_s=HEAL_S + 0.5, back_s=HEAL_S + 2.0, **told)
+    assert outcome(back.history()) is Outcome.INVALID
+    back.says(HEAL_S + 2.001, "feed_gap", last_s=14.0)
+    assert outcome(back.history()) is Outcome.VALID
+
+
+def test_a_channel_that_was_left_as_its_client_went_on_tells_of_no_gap() -> None:
+    one = story(**{**STILL, "missing": range(40, 200)})
+    one.fault("suspend", FAULT_S, HEAL_S, spoils=["word"])
+    one.call(HEAL_S + 0.1, "client-0", "leave", "ok", topic="room")
+    one.wants("client-0", HEAL_S + 0.1, wanted=False)
+    verdict = feed(one.history())
+    assert verdict.outcome is Outcome.VALID, verdict.reason
+    assert verdict.reason.endswith(
+        "told as missing (0); 19 excused, for a fault spoilt them or nobody could tell"
+    )
+
+
+@pytest.mark.parametrize("heal_s", [None, END_S - 4.0])
+def test_a_client_that_stands_still_to_the_end_can_tell_nothing(heal_s: float | None) -> None:
+    one = story(**{**STILL, "missing": range(40, 200)}, within_s=3.0)
+    one.fault("suspend", FAULT_S, heal_s, spoils=["word"])
+    assert "lost without a word" not in feed(one.history()).reason
+
+
+def test_that_another_client_stood_still_excuses_nothing() -> None:
+    one = story(**{**STILL, "missing": range(40, 200)})
+    one.fault("suspend", FAULT_S, None, spoils=["word"], victims=["client-1"])
+    assert outcome(one.history()) is Outcome.INVALID
