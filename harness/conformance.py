@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.clients.contract import Client, Maker
+from harness.clients.vocabulary import complaint
 from harness.history import Op
 from harness.process import words
 from harness.workloads import Changes
@@ -79,6 +80,8 @@ class _Check:
         await self._leaves()
         await self._reopens()
         await self._closes()
+        said = [complaint(op, "conformance") for op in self._events if op.process == "conformance"]
+        self.problems += dict.fromkeys(filter(None, said))
 
     def _expect(self, holds: bool, rule: str) -> None:
         if not holds:

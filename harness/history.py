@@ -33,6 +33,7 @@ Who writes which op (`f`: keys of `value`):
   * `dial`: outcome (`accepted`, `refused`, `lost`)
 * `run`
   * `phase`: phase (`steady`, `faults`, `calm`, `final`, `end`)
+  * `unreadable`: why (a client said what its contract does not know; the run is not judged)
   * `wanted`: client, topic, wanted (whether the application wants this channel from here on)
 """
 

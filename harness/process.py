@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.clients.contract import Client
+from harness.clients.vocabulary import complaint
 from harness.history import Op, Type
 from harness.nemesis.levers import Moment
 from harness.recorder import Recorder
@@ -160,6 +161,9 @@ class Process:
 
     def _called_back(self, op: Op) -> None:
         """What a client says goes into the history first; then the application has its way."""
+        if wrong := complaint(op, self.name):
+            self._recorder.refuse(wrong)
+            return
         if op.id is not None:
             self._called_by_program(op, op.id)
             return

@@ -15,6 +15,9 @@ from harness.store import HistoryWriter
 ITEMS_MAX = 1000
 """A client that says more than this in one op is cut short, visibly."""
 
+REFUSED_MAX = 5
+"""So many different things that clients said wrongly are told."""
+
 NO_CLIENTS = frozenset({"source", "nemesis", "server", "network", "run"})
 """The processes of a history that are no clients."""
 
@@ -28,6 +31,7 @@ class Recorder:
 
     def __init__(self, writer: HistoryWriter) -> None:
         self._writer = writer
+        self.refused: dict[str, None] = {}
         self._now_s: Callable[[], float] = lambda: 0.0
         self._ids = itertools.count(1)
         self._ended = False
@@ -65,6 +69,12 @@ class Recorder:
             elif op.process not in NO_CLIENTS:
                 self._follow_feed(op)
         return stamped
+
+    def refuse(self, why: str) -> None:
+        """A client said what no checker could read: written down once, in place of it."""
+        if not self._ended and len(self.refused) < REFUSED_MAX and why not in self.refused:
+            self.refused[why] = None
+            self.info("run", "unreadable", {"why": why})
 
     def info(self, process: str, f: str, value: Mapping[str, Any]) -> None:
         """Write down something that merely happened."""

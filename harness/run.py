@@ -96,6 +96,8 @@ def _play_and_judge(storm: Storm, world: World, store: Store | None) -> Judgemen
         return _only(Outcome.UNKNOWN, f"the run broke: {words(error)}", traceback.format_exc())
     finally:
         writer.close()
+    if recorder.refused:
+        return _only(Outcome.UNKNOWN, "; ".join(recorder.refused))
     return judge(writer.history(), scenario.checkers)
 
 
