@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from harness.checkers.answers import AT_ONCE
 from harness.history import Op, Type
 from harness.redact import redact, redact_value
 from harness.store import HistoryWriter
@@ -32,6 +33,8 @@ class Recorder:
     def __init__(self, writer: HistoryWriter) -> None:
         self._writer = writer
         self.refused: dict[str, None] = {}
+        # The calls of clients, by id, that are to be answered at once and have not been.
+        self._under_way: dict[int | None, None] = {}
         self._now_s: Callable[[], float] = lambda: 0.0
         self._ids = itertools.count(1)
         self._ended = False
@@ -82,16 +85,25 @@ class Recorder:
 
     def invoke(self, process: str, f: str, value: Mapping[str, Any]) -> Op:
         """Write down that a call begins; its completion carries the same id."""
-        return self.record(Op(process=process, type="invoke", f=f, value=value, id=next(self._ids)))
+        op = Op(process=process, type="invoke", f=f, value=value, id=next(self._ids))
+        if f in AT_ONCE:
+            self._under_way[op.id] = None
+        return self.record(op)
 
     def complete(self, op: Op, type: Type, error: str | None = None, **more: object) -> None:
         """Write down how a call ended; `more` is what its value says besides."""
+        self._under_way.pop(op.id, None)
         self.record(replace(op, type=type, error=error, value={**op.value, **more}))
 
     def want(self, client: str, topic: str, wanted: bool) -> None:
         """The application wants this channel from now on, or no longer."""
         self._wanted[client, topic] = wanted
         self.info("run", "wanted", {"client": client, "topic": topic, "wanted": wanted})
+
+    @property
+    def all_answered(self) -> bool:
+        """Whether no call is under way that needs not wait for the server."""
+        return not self._under_way
 
     def all_heard(self, since: Mapping[str, int], topics: Iterable[str]) -> bool:
         """Whether each wanted channel has heard a number at or above its topic's in `since`."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.application import Application
 from harness.checkers import judge
+from harness.checkers.answers import OPEN_S
 from harness.clients.contract import Maker
 from harness.clients.crowd import CROWD_STARTS_WITHIN_S, TooManyPrograms, crowd
 from harness.clients.program import Program
@@ -293,6 +294,8 @@ class _Run:
             return heard and self._recorder.all_live(row) and not self._application.is_racing
 
         await self._until(is_well, self._scenario.recovery_within_s)
+        # A call that never returns is told from a slow one by how long it was waited for.
+        await self._until(lambda: self._recorder.all_answered, OPEN_S)
         await asyncio.sleep(self._scenario.settle_s)
 
     async def _until(self, holds: Callable[[], bool], within_s: float) -> None:

@@ -76,9 +76,9 @@ RAISING = Scenario(
     ],
     workload=Changes(),
 )
-REENTERED = Scenario(
-    faults=[Fault("callback_reenters", after_s=3, for_s=20)], recovery_within_s=30, settle_s=30
-)
+REENTERED = Scenario(faults=[Fault("callback_reenters", after_s=3, for_s=5)])
+LEFT_IN_A_RACE = Scenario(faults=[Fault("call_race", after_s=3, first="leave", second="subscribe")])
+CLOSED_IN_A_RACE = Scenario(faults=[Fault("call_race", after_s=3, first="close", second="open")])
 UNHEARD = Scenario(faults=[Fault("hole", after_s=3, for_s=40)], workload=Changes())
 SLOW_CLOCK = Scenario(
     faults=[
@@ -126,6 +126,9 @@ PLANTED = [
     Planted("leaves for ever", bugs.LeavesForEver, CHANGED_MIND, "answers"),
     Planted("closes for ever", bugs.ClosesForEver, CLOSED, "answers"),
     Planted("opens for ever", bugs.OpensAgainForEver, CLOSED, "answers"),
+    Planted("leaves for ever in a race", bugs.LeavesForEver, LEFT_IN_A_RACE, "answers"),
+    Planted("closes for ever in a race", bugs.ClosesForEver, CLOSED_IN_A_RACE, "answers"),
+    Planted("opens for ever in a race", bugs.OpensAgainForEver, CLOSED_IN_A_RACE, "answers"),
     Planted("leaves for ever in a callback", bugs.LeavesForEver, REENTERED, "answers"),
     Planted(
         "no gap, suspended", bugs.with_core(bugs.with_feed(bugs.SilentFeed)), SUSPENDED, "feed"

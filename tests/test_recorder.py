@@ -100,6 +100,18 @@ def test_what_a_client_says_is_bounded_and_what_we_say_is_whole() -> None:
     assert len(ours.value["members"]) == len(many)
 
 
+def test_all_is_answered_once_each_call_that_waits_for_nobody_has_returned() -> None:
+    recorder, _ = make()
+    recorder.invoke("client-0", "subscribe", {"topic": "room"})
+    recorder.invoke("client-0", "broadcast", {"topic": "room", "id": 1})
+    assert recorder.all_answered
+    leave, close = (recorder.invoke("client-0", f, {}) for f in ("leave", "close"))
+    recorder.complete(leave, "ok")
+    assert not recorder.all_answered
+    recorder.complete(close, "info", "boom")
+    assert recorder.all_answered
+
+
 def test_what_happens_at_one_instant_keeps_its_order_in_time() -> None:
     """A message published just before a fault, at the same instant, was not published after it."""
     recorder, writer = make()
