@@ -389,8 +389,10 @@ def test_a_schedule_that_breaks_a_client_is_shrunk_to_what_matters(suite: Path) 
 
 
 def _replay_line(out: str) -> str:
-    (line,) = (one for one in out.splitlines() if "replay:" in one)
-    return line.partition("replay:")[2].strip()
+    """It may be shown in several places, and is the same in all."""
+    lines = [one.partition("replay:")[2].strip() for one in out.splitlines() if "replay:" in one]
+    (line,) = dict.fromkeys(lines)
+    return line
 
 
 def _repeated(suite: Path, line: str, *more: str) -> str:
