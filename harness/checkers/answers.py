@@ -80,6 +80,6 @@ def _excused(wait: _Wait, history: History) -> bool:
         "answer" in fault.spoils
         and fault.struck(call.process)
         and fault.start_s <= until_s
-        and (fault.heal_s is None or call.time_s <= fault.heal_s)
+        and call.time_s <= fault.until_s
         for fault in struck(history)
     )

@@ -104,7 +104,7 @@ class Clocks:
 def _lives(client: str, faults: Iterable[Struck]) -> Iterator[tuple[float, Clock]]:
     """Each process of a client, with the moment from which on it is the one."""
     of_client = [fault for fault in faults if fault.struck(client)]
-    kills = [Span(one.start_s, _heal_s(one)) for one in of_client if one.fault == _KILL]
+    kills = [Span(one.start_s, one.until_s) for one in of_client if one.fault == _KILL]
     starts_s = [-math.inf, *(kill.from_s for kill in kills)]
     for from_s, to_s in pairwise([*starts_s, math.inf]):
         yield from_s, _clock(of_client, kills, Span(from_s, to_s))
@@ -121,14 +121,10 @@ def _clock(faults: Iterable[Struck], kills: Iterable[Span], life: Span) -> Clock
             acts[fault.start_s].append({"by_s": float(fault.parameters["by_s"])})
         elif fault.fault == _DRIFT:
             acts[fault.start_s].append({"factor": float(fault.parameters["factor"])})
-            if _heal_s(fault) in life:
-                acts[_heal_s(fault)].append({"factor": 1.0})
+            if fault.until_s in life:
+                acts[fault.until_s].append({"factor": 1.0})
     clock = Clock()
     for at_s in sorted(acts):
         for act in acts[at_s]:
             clock.set(at_s, **act)
     return clock
-
-
-def _heal_s(fault: Struck) -> float:
-    return math.inf if fault.heal_s is None else fault.heal_s

@@ -55,6 +55,11 @@ class Struck:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Its own, by name."""
 
+    @property
+    def until_s(self) -> float:
+        """When it was healed; infinity if it never was."""
+        return math.inf if self.heal_s is None else self.heal_s
+
     def struck(self, client: str) -> bool:
         """Whether it was for this client."""
         return self.victims is None or client in self.victims

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from harness.checkers.course import SPOILS, Course, course, struck
 from harness.checkers.remembered import remembered
 from harness.checkers.spans import Span, Spans, claimed, wanted
-from harness.checkers.traffic import Channel, Receipt, Traffic, traffic
+from harness.checkers.traffic import Channel, Receipt, Traffic, flaws, traffic
 from harness.checkers.words import count, examples
 from harness.history import History
 from harness.verdict import Outcome, Sli, Verdict
@@ -109,7 +109,7 @@ def _spoilt(history: History) -> Mapping[str, list[Span]]:
     """When the server itself spoilt its streams, by how."""
     return {
         how: [
-            Span(fault.start_s - IN_FLIGHT_S, math.inf if fault.heal_s is None else fault.heal_s)
+            Span(fault.start_s - IN_FLIGHT_S, fault.until_s)
             for fault in struck(history)
             if how in fault.spoils
         ]
@@ -171,21 +171,16 @@ def _check_receipts(
 ) -> None:
     """Duplicates, inversions, and messages out of nowhere."""
     published = seen.published.get(channel[1], {})
-    had: dict[int, None] = {}
-    highest = -1
-    for time_s, id in seen.of(channel):
-        if id not in published:
-            found.unpublished.append(Case(channel, id, time_s))
-        elif id in had:
-            case = Case(channel, id, published[id])
+    for (time_s, id), flaw in flaws(seen.of(channel), published):
+        case = Case(channel, id, published.get(id, time_s))
+        if flaw in (None, "order"):
+            found.latencies_s.append(time_s - case.time_s)
+        if flaw == "unpublished":
+            found.unpublished.append(case)
+        elif flaw == "once":
             (found.spoilt if _is_in(spoilt["once"], case) else found.duplicated).append(case)
-        else:
-            found.latencies_s.append(time_s - published[id])
-            if id < highest:
-                case = Case(channel, id, published[id])
-                (found.spoilt if _is_in(spoilt["order"], case) else found.reordered).append(case)
-        had[id] = None
-        highest = max(highest, id)
+        elif flaw == "order":
+            (found.spoilt if _is_in(spoilt["order"], case) else found.reordered).append(case)
 
 
 def _check_losses(

@@ -22,7 +22,7 @@ from harness.checkers.clocks import Clocks
 from harness.checkers.course import Course, Struck, course, struck
 from harness.checkers.remembered import remembered
 from harness.checkers.spans import Span, Spans, last_word, said, spans_of, wanted
-from harness.checkers.traffic import Channel, Receipt
+from harness.checkers.traffic import Channel, Receipt, flaws
 from harness.checkers.words import count, examples, listed, seconds
 from harness.history import History, Op
 from harness.verdict import Outcome, Sli, Verdict
@@ -206,18 +206,14 @@ def _check_receipts(
     channel: Channel, feeds: Feeds, faults: Sequence[Struck], found: Findings
 ) -> None:
     """Duplicates, inversions, and changes out of nowhere."""
-    had: dict[int, None] = {}
-    highest = -1
-    for time_s, id in feeds.received.get(channel, ()):
+    for (time_s, id), flaw in flaws(feeds.received.get(channel, ()), feeds.committed):
         case = Case(channel, id, feeds.committed.get(id, time_s))
-        if id not in feeds.committed:
+        if flaw == "unpublished":
             found.uncommitted.append(case)
-        elif id in had:
+        elif flaw == "once":
             (found.excused if _spoilt(faults, case, "once") else found.duplicated).append(case)
-        elif id < highest:
+        elif flaw == "order":
             (found.excused if _spoilt(faults, case, "order") else found.reordered).append(case)
-        had[id] = None
-        highest = max(highest, id)
 
 
 def _check_losses(
@@ -268,8 +264,7 @@ def _spoiling(faults: Sequence[Struck], case: Case, how: str) -> Iterator[Struck
         if (
             how in fault.spoils
             and fault.struck(case.channel[0])
-            and fault.start_s - LAG_S < case.time_s
-            and (fault.heal_s is None or case.time_s <= fault.heal_s)
+            and fault.start_s - LAG_S < case.time_s <= fault.until_s
         ):
             yield fault
 
@@ -277,7 +272,7 @@ def _spoiling(faults: Sequence[Struck], case: Case, how: str) -> Iterator[Struck
 def _could_tell(still: Struck, case: Case, claim: Span, feeds: Feeds, run: Course) -> bool:
     """Whether the client went on in time to tell of its gap: it still claims that its feed is live,
     or did so again, before the channel was left."""
-    if still.heal_s is None or still.heal_s > run.end_s - SETTLE_S:
+    if still.until_s > run.end_s - SETTLE_S:
         return False
     if claim.to_s == math.inf:
         return True

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from harness.checkers.remembered import remembered
 from harness.history import History
@@ -19,6 +19,29 @@ class Receipt(NamedTuple):
 
     time_s: float
     id: int
+
+
+Flaw = Literal["unpublished", "once", "order"]
+"""It came out of nowhere, not for the first time, or after a later one."""
+
+
+def flaws(
+    receipts: Iterable[Receipt], published: Mapping[int, float]
+) -> Iterator[tuple[Receipt, Flaw | None]]:
+    """Each receipt of one channel, in order of time, with what is wrong with it."""
+    had: dict[int, None] = {}
+    highest = -1
+    for receipt in receipts:
+        flaw: Flaw | None = None
+        if receipt.id not in published:
+            flaw = "unpublished"
+        elif receipt.id in had:
+            flaw = "once"
+        elif receipt.id < highest:
+            flaw = "order"
+        yield receipt, flaw
+        had[receipt.id] = None
+        highest = max(highest, receipt.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,11 +100,7 @@ def _claims(history: History) -> Spans:
 
 
 def _of(client: str, faults: Iterable[Struck]) -> list[Span]:
-    return [
-        Span(fault.start_s, math.inf if fault.heal_s is None else fault.heal_s)
-        for fault in faults
-        if fault.struck(client)
-    ]
+    return [Span(fault.start_s, fault.until_s) for fault in faults if fault.struck(client)]
 
 
 def _silences(claims: Spans, history: History) -> Iterator[Stretch]:
