@@ -20,6 +20,7 @@ from typing import Any
 
 from harness.clients.contract import Listener
 from harness.clients.crowd import crowd
+from harness.clients.held_topics import HeldTopics
 from harness.history import Op
 from harness.nemesis import CannotExpress
 from harness.redact import redact
@@ -58,7 +59,7 @@ class Program:
         self._running: asyncio.subprocess.Process | None = None
         self._over = "the program does not run"
         self._waiting: dict[int, asyncio.Future[Op]] = {}
-        self._joined: dict[str, None] = {}
+        self._held = HeldTopics()
         # Held while the program starts and while it ends.
         self._turn = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -199,10 +200,7 @@ class Program:
             if answer is not None and not answer.done():
                 answer.set_result(op)
             return
-        if op.f == "joined":
-            self._joined[str(op.value.get("topic"))] = None
-        elif op.f in ("lost", "closed"):
-            self._joined.pop(str(op.value.get("topic")), None)
+        self._held.heard(op)
         self._listener(op)
 
     async def _read_words(self, running: asyncio.subprocess.Process) -> None:
@@ -220,10 +218,8 @@ class Program:
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(ProgramFailed(reason))
-        for topic in list(self._joined):
-            value = {"topic": topic, "reason": reason}
-            self._listener(Op(process=self._name, type="info", f="lost", value=value))
-        self._joined.clear()
+        for op in self._held.lost(self._name, reason):
+            self._listener(op)
 
 
 def read_op(line: bytes, process: str) -> Op:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from harness.clients.callbacks import Callbacks
 from harness.clients.contract import Client, Listener, Maker
+from harness.clients.held_topics import HeldTopics
 from harness.clients.program import ProgramFailed
 from harness.history import Op
 from harness.nemesis import CannotExpress
@@ -47,7 +48,7 @@ class Simulated:
         """A new process, and in it a client that knows nothing of another."""
         self._host: Host = self._loop.make_host(self._name)
         self._callbacks = Callbacks(self._host.stand_for, partial(self._call, self._host))
-        self._joined: dict[str, None] = {}
+        self._held = HeldTopics()
         self._killed: asyncio.Future[None] = self._loop.create_future()
         self._client: Client = self._host.run(self._maker, self._draw())
         self._host.run(self._client.on_event, partial(self._heard, self._host))
@@ -91,9 +92,8 @@ class Simulated:
             return
         self._host.kill()
         self._killed.set_result(None)
-        for topic in list(self._joined):
-            value = {"topic": topic, "reason": KILLED}
-            self._listener(Op(process=self._name, type="info", f="lost", value=value))
+        for op in self._held.lost(self._name, KILLED):
+            self._listener(op)
 
     async def meddle(self, f: str, value: Mapping[str, Any]) -> None:
         """What `OwnProcess.meddle` lists. Raises `CannotExpress`, and `ProgramFailed` if dead."""
@@ -117,10 +117,7 @@ class Simulated:
     def _heard(self, host: Host, op: Op) -> None:
         if host is not self._host:
             return
-        if op.f == "joined":
-            self._joined[str(op.value.get("topic"))] = None
-        elif op.f in ("lost", "closed"):
-            self._joined.pop(str(op.value.get("topic")), None)
+        self._held.heard(op)
         self._listener(op)
         self._callbacks.happen(op)
 
